@@ -1,0 +1,1 @@
+"""The ground floor: what everything stands on and what imports nothing of ours."""

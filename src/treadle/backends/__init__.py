@@ -1,0 +1,1 @@
+"""What implements the ports at scale; imported by the assembly alone, and late."""

@@ -1,0 +1,1 @@
+"""What a test of Treadle, or of a project that uses it, can build on: stores, factories, conformance suites."""

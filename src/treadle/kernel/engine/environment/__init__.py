@@ -1,0 +1,1 @@
+"""Where code runs: captured in one record, and compared with another."""

@@ -1,0 +1,76 @@
+"""The port: what a store offers, whichever database is behind it.
+
+A write is a function of a transaction. The store may run it together with other threads' writes in one commit (group
+commit), and may run it again when the database asks for a retry; so it touches nothing but its transaction, and its
+answer is true only once `write` has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+from treadle.kernel.store.sql import Statement
+
+T = TypeVar("T")
+
+Row = tuple[Any, ...]
+Parameters = Mapping[str, object]
+
+NOTHING: Parameters = {}
+
+
+class Reader(Protocol):
+    """A consistent view of the store."""
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+
+    def find(self, statement: Statement, parameters: Parameters = NOTHING) -> Row | None:
+        """The first row, or None."""
+
+    def all(self, statement: Statement, parameters: Parameters = NOTHING) -> list[Row]:
+        """Every row, in the statement's order."""
+
+    def each(self, statement: Statement, parameters: Parameters = NOTHING) -> Iterator[Row]:
+        """The rows one by one, without holding them all."""
+
+
+class Transaction(Reader, Protocol):
+    """A write in progress: it sees its own changes, and all of them stand or none."""
+
+    def execute(self, statement: Statement, parameters: Parameters = NOTHING) -> int:
+        """Runs a statement; answers how many rows it touched. Raises UniqueViolation for a key that is taken."""
+
+    def execute_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        """Runs a statement once for each row."""
+
+
+Work = Callable[[Transaction], T]
+
+
+class Store(Protocol):
+    """Rows and transactions. Safe to share between threads; not to be carried across a fork."""
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+
+    @property
+    def url(self) -> str:
+        """Where the rows are, without credentials, for messages."""
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """A consistent view, for the length of a `with`. Readers never wait for writers."""
+
+    def write(self, work: Work[T], *, durable: bool = False) -> T:
+        """Commits what `work` does and answers what it answers.
+
+        When this returns the rows survive the death of this process. `durable=True` waits until they survive a power
+        cut as well, and so makes every earlier commit durable too. An exception in `work` undoes its changes alone.
+        """
+
+    def close(self) -> None:
+        """Ends all connections. Idempotent."""

@@ -1,0 +1,1 @@
+"""The nouns that two systems say. A noun that one system says lives with it."""

@@ -39,7 +39,11 @@ class Reader(Protocol):
 
 
 class Transaction(Reader, Protocol):
-    """A write in progress: it sees its own changes, and all of them stand or none."""
+    """A write in progress: it sees its own changes, and all of them stand or none.
+
+    After an error the transaction can only be left (PostgreSQL runs nothing more in it). Whoever wants to go on when a
+    key is taken says so in the statement, `on conflict … do nothing`, and looks at the number of rows.
+    """
 
     def execute(self, statement: Statement, parameters: Parameters = NOTHING) -> int:
         """Runs a statement; answers how many rows it touched. Raises UniqueViolation for a key that is taken."""

@@ -18,7 +18,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 import treadle
 from treadle.kernel.store.metadata import metadata
 
-TARGET = Path(treadle.__file__).parent / "migrations" / "schema"
+MIGRATIONS = Path(treadle.__file__).parent / "migrations"
+UNRELEASED_FIRST = True
+"""Until the first release the first revision follows the tables; from then on it is frozen."""
 DIALECTS: dict[str, Dialect] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
 
 
@@ -40,18 +42,27 @@ def schema_of(dialect: str) -> str:
     return text + "\n"
 
 
+def targets(dialect: str) -> list[Path]:
+    """The files that hold the newest schema of a dialect."""
+    files = [MIGRATIONS / "schema" / f"{dialect}.sql"]
+    if UNRELEASED_FIRST:
+        files.append(MIGRATIONS / "versions" / f"r0001_first.{dialect}.sql")
+    return files
+
+
 def main() -> int:
     """Writes the files, or with `--check` says which of them are stale."""
     load_tables()
     stale = []
     for dialect in DIALECTS:
-        path, text = TARGET / f"{dialect}.sql", schema_of(dialect)
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(path.name)
-        if "--check" not in sys.argv:
-            TARGET.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        text = schema_of(dialect)
+        for path in targets(dialect):
+            if path.exists() and path.read_text(encoding="utf-8") == text:
+                continue
+            stale.append(f"{path.parent.name}/{path.name}")
+            if "--check" not in sys.argv:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
     if "--check" in sys.argv and stale:
         print(f"stale: {', '.join(stale)}; run: python tools/compile_schema.py")
         return 1

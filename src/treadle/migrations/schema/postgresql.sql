@@ -92,6 +92,29 @@ CREATE TABLE metric (
     CONSTRAINT pk_metric PRIMARY KEY (project, run, key, ordinal)
 );
 
+CREATE TABLE model_version (
+    project TEXT NOT NULL,
+    model TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    digest TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    probe TEXT,
+    card TEXT,
+    metrics TEXT NOT NULL,
+    data TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    description TEXT NOT NULL,
+    run TEXT,
+    root TEXT,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_model_version PRIMARY KEY (project, model, number)
+);
+
+CREATE INDEX ix_model_version_digest ON model_version (project, digest);
+
+CREATE UNIQUE INDEX uq_model_version_root ON model_version (project, model, root, digest) WHERE root is not null;
+
 CREATE TABLE outbox (
     project TEXT NOT NULL,
     id TEXT NOT NULL,

@@ -1,1 +1,1 @@
-"""Stories that need several systems at once: they stand above the systems and hold no craft of their own."""
+"""The loops: stories that need several systems at once, and so stand above all of them."""

@@ -201,6 +201,11 @@ class Models:
         """The versions that a run made or registered."""
         return self._rows.of_run(reader, project, run)
 
+    def holder(self, reader: Reader, project: str, model: str, alias: str) -> int | None:
+        """The number of the version on which an alias stands, or None."""
+        ref = self._refs.find(reader, project, f"model/{model}@{alias}")
+        return None if ref is None else _number(ref.target)
+
     def resolve(self, reader: Reader, project: str, model: str, version: str) -> ModelVersion:
         """A version by number, alias or `newest`. Raises ModelNotFound, ModelVersionNotFound."""
         number = self._resolve_number(reader, project, model, version)
@@ -225,8 +230,7 @@ class Models:
         if version == "newest":
             versions = self._rows.of_model(reader, project, model)
             return versions[0].number if versions else None
-        ref = self._refs.find(reader, project, f"model/{model}@{version}")
-        return None if ref is None else _number(ref.target)
+        return self.holder(reader, project, model, version)
 
     def _aliases(self, reader: Reader, project: str, model: str) -> dict[str, int]:
         prefix = f"model/{model}@"

@@ -1,0 +1,6 @@
+"""Release: a challenger meets the champion on the newest labelled rows, and is promoted or refused, with the reason."""
+
+from treadle.loops.release.gates import Decision, Finding, GatePolicy, decide
+from treadle.loops.release.service import Challenge, Release, Verdict
+
+__all__ = ["Challenge", "Decision", "Finding", "GatePolicy", "Release", "Verdict", "decide"]

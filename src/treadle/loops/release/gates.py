@@ -1,0 +1,149 @@
+"""The gate: whether a challenger is let through, worked out from rows that both models have scored.
+
+Pure functions on arrays. The comparison is paired (both models score the same rows), so the difference of their AUCs
+is judged by its own variance and not by two separate intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from treadle.ground.stats import auc, brier, calibration_error, compare_aucs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePolicy:
+    """What it takes to become champion.
+
+    min_rows: labelled rows below which no decision is made, and the champion stays.
+    min_gain: by how much the challenger's AUC must exceed the champion's. certainty: the level of the interval of the
+    difference. must_be_certain: the interval's lower end has to exceed `min_gain`, and not only the difference.
+    max_calibration_error: the mean gap between forecast and frequency that is still allowed. max_bytes: of the model.
+    """
+
+    min_rows: int = 500
+    min_gain: float = 0.0
+    certainty: float = 0.95
+    must_be_certain: bool = True
+    max_calibration_error: float = 0.1
+    max_bytes: int = 200_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that the gate looked at."""
+
+    name: str
+    passed: bool
+    found: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the gate says. `figures` holds the numbers behind the sentence `reason`."""
+
+    promoted: bool
+    reason: str
+    findings: Sequence[Finding]
+    figures: dict[str, Any]
+
+    def as_evidence(self) -> dict[str, Any]:
+        """The decision as JSON-able facts."""
+        return {
+            "promoted": self.promoted,
+            "reason": self.reason,
+            "findings": [asdict(finding) for finding in self.findings],
+            "figures": self.figures,
+        }
+
+
+def decide(
+    truth: ArrayLike,
+    challenger: ArrayLike,
+    champion: ArrayLike,
+    *,
+    policy: GatePolicy,
+    champion_is: str = "the champion",
+    size_bytes: int = 0,
+) -> Decision:
+    """Whether the challenger is promoted, with every finding and a sentence that says why.
+
+    truth: 0 or 1, shape (n,). challenger, champion: probabilities of 1 for the same rows, shape (n,).
+    champion_is: who holds the place, for the sentence; a baseline where there is no champion yet.
+    Raises ShapeMismatch and UnfitSample for arrays that cannot be compared.
+    Source of the paired test: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
+    """
+    labels = np.asarray(truth)
+    n, positives = int(labels.size), int(np.count_nonzero(labels))
+    enough = Finding(
+        name="rows",
+        passed=n >= policy.min_rows and 0 < positives < n,
+        found=f"{n:,} labelled rows, {positives:,} of them positive",
+        wanted=f"at least {policy.min_rows:,}, of both classes",
+    )
+    if not enough.passed:
+        reason = f"Refused: {enough.found}; it takes {enough.wanted}."
+        return Decision(promoted=False, reason=reason, findings=[enough], figures={"n": n, "positives": positives})
+    findings, figures = _compare(labels, challenger, champion, policy, champion_is, size_bytes)
+    findings.insert(0, enough)
+    failed = [finding for finding in findings if not finding.passed]
+    gain = (
+        f"AUC {figures['challenger_auc']:.4f} against {figures['champion_auc']:.4f} of {champion_is} on {n:,} rows "
+        f"(difference {figures['difference']:+.4f}, {policy.certainty:.0%} interval "
+        f"{figures['difference_lower']:+.4f} to {figures['difference_upper']:+.4f})"
+    )
+    if failed:
+        why = "; ".join(f"{finding.name}: {finding.found}, wanted {finding.wanted}" for finding in failed)
+        return Decision(promoted=False, reason=f"Refused: {why}. {gain}.", findings=findings, figures=figures)
+    return Decision(promoted=True, reason=f"Promoted: {gain}.", findings=findings, figures=figures)
+
+
+def _compare(
+    truth: ArrayLike, challenger: ArrayLike, champion: ArrayLike, policy: GatePolicy, champion_is: str, size_bytes: int
+) -> tuple[list[Finding], dict[str, Any]]:
+    test = compare_aucs(truth, champion, challenger, level=policy.certainty)
+    mine, theirs = auc(truth, challenger, level=policy.certainty), auc(truth, champion, level=policy.certainty)
+    error = calibration_error(truth, challenger)
+    lower, upper = test.interval
+    decisive = lower if policy.must_be_certain else test.difference
+    kind = "lower end of the difference" if policy.must_be_certain else "difference"
+    findings = [
+        Finding(
+            name="better than " + champion_is,
+            passed=bool(decisive > policy.min_gain),
+            found=f"{kind} {decisive:+.4f}",
+            wanted=f"above {policy.min_gain:+.4f}",
+        ),
+        Finding(
+            name="calibrated",
+            passed=bool(error <= policy.max_calibration_error),
+            found=f"calibration error {error:.4f}",
+            wanted=f"at most {policy.max_calibration_error}",
+        ),
+        Finding(
+            name="size",
+            passed=size_bytes <= policy.max_bytes,
+            found=f"{size_bytes:,} bytes",
+            wanted=f"at most {policy.max_bytes:,}",
+        ),
+    ]
+    figures = {
+        "n": int(np.asarray(truth).size),
+        "positives": int(np.count_nonzero(np.asarray(truth))),
+        "challenger_auc": float(mine.value),
+        "champion_auc": float(theirs.value),
+        "difference": float(test.difference),
+        "difference_lower": float(lower),
+        "difference_upper": float(upper),
+        "p_value": float(test.p_value),
+        "challenger_calibration_error": float(error),
+        "challenger_brier": float(brier(truth, challenger)),
+        "champion_brier": float(brier(truth, champion)),
+    }
+    return findings, figures

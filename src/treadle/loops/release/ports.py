@@ -1,0 +1,13 @@
+"""What the release loop asks of the outside."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from treadle.kernel.artifacts import Artifact
+
+
+class Values(Protocol):
+    """Loads the value of an artifact; for a frame, something whose columns are found by name."""
+
+    def load(self, artifact: Artifact, as_type: Any = None) -> Any: ...

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.systems.monitor.bins import ColumnBins, WindowCounts, count, fix_bins, infer_kinds, place_column
-from treadle.systems.monitor.drift import Profile, measure, profile
+from treadle.systems.monitor.drift import measure
 from treadle.systems.monitor.errors import UnfitColumn, UnfitReference, UnfitWindow
+from treadle.systems.monitor.profiles import Profile, profile
 
 DAY = 86_400
 RARE = 0.001

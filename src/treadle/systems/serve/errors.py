@@ -1,0 +1,36 @@
+"""What the control plane of serving refuses.
+
+InvalidInput
+└── BadDeployment       a revision or a split that cannot be served
+NotFound
+├── EndpointNotFound
+└── RevisionNotFound
+Conflict
+└── NothingToRollBack   the endpoint has no earlier deployment
+Unavailable
+└── ServerDidNotStart
+"""
+
+from __future__ import annotations
+
+from treadle.ground.errors import Conflict, InvalidInput, NotFound, Unavailable
+
+
+class BadDeployment(InvalidInput):
+    code = "endpoint.bad_deployment"
+
+
+class EndpointNotFound(NotFound):
+    code = "endpoint.not_found"
+
+
+class RevisionNotFound(NotFound):
+    code = "endpoint.revision_not_found"
+
+
+class NothingToRollBack(Conflict):
+    code = "endpoint.nothing_to_roll_back"
+
+
+class ServerDidNotStart(Unavailable):
+    code = "endpoint.server_did_not_start"

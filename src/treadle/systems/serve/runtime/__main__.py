@@ -1,0 +1,51 @@
+"""`python -m treadle.systems.serve.runtime --serving DIR`: the model server."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from treadle.ground.errors import TreadleError
+from treadle.systems.serve.runtime.process import ServerSettings, run
+
+
+def main() -> int:
+    """0 after a clean stop, 2 for settings that cannot be used."""
+    parser = argparse.ArgumentParser(prog="treadle-server", description="Serves the endpoints of a serving area.")
+    parser.add_argument("--serving", type=Path, required=True, help="the folder with models, routes and predictions")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port-file", type=Path, help="where to say, as JSON, who answers at which port")
+    parser.add_argument("--ready-fd", type=int, help="a descriptor to say the same on, as one line, then close")
+    parser.add_argument("--log-budget-bytes", type=int, default=8 << 30, help="what unshipped predictions may hold")
+    parser.add_argument("--segment-bytes", type=int, default=64 << 20, help="when a segment of the log is closed")
+    parser.add_argument("--drain-s", type=float, default=30.0, help="how long a stop waits for requests in flight")
+    given = parser.parse_args()
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("treadle.serve").setLevel(logging.INFO)
+    settings = ServerSettings(
+        serving=given.serving,
+        host=given.host,
+        port=given.port,
+        port_file=given.port_file,
+        ready_descriptor=given.ready_fd,
+        token=os.environ.get("TREADLE_SERVE_TOKEN") or None,
+        log_budget_bytes=given.log_budget_bytes,
+        segment_bytes=given.segment_bytes,
+        drain_s=given.drain_s,
+    )
+    try:
+        run(settings)
+    except TreadleError as error:
+        print("\n".join(error.sentences()), file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The two records of the prediction log, and how they lie in a segment.
+
+A segment is eight letters of magic, then frames: a uint32 length, the CRC-32 of the payload, the payload (a kind byte
+and MessagePack). A *context* says once per segment what many calls share: endpoint, revision, model, engine, columns.
+A *call* is one call of a model: its rows exactly as the estimator got them, its scores, its ids. A call's inputs are the
+float64 matrix, since every input that the server accepts is held exactly by it; only the texts of unknown categories,
+which have no code, are kept beside it.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from treadle.ground.ids import encode
+from treadle.systems.serve.runtime.prediction_ids import texts
+
+MAGIC = b"TDLPRED1"
+HEADER = struct.Struct("<II")
+CONTEXT, CALL = 1, 2
+MAX_PAYLOAD = 1 << 30
+
+
+class LoggedColumn(msgspec.Struct, frozen=True, array_like=True):
+    """One column of the matrix: what its numbers mean."""
+
+    name: str
+    datatype: str
+    categories: tuple[str, ...] | None = None
+
+
+class Context(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What the calls of one revision share. `number` is unique within a server process."""
+
+    number: int
+    server: str
+    endpoint: str
+    revision: str
+    revision_number: int
+    model: str
+    model_version: str
+    model_digest: str
+    bundle: str
+    engine: str
+    engine_version: str
+    threads: int
+    width: int
+    columns: tuple[LoggedColumn, ...]
+    route_number: int = 0
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """One call of a model. Times are microseconds since 1970; lists have an entry a row, None means: nobody said.
+
+    matrix: float64 bytes of (rows, columns), row-major. scores: float64 bytes of (rows, width).
+    """
+
+    context: int
+    first_id: bytes
+    rows: int
+    recorded_at: int
+    latency_us: int
+    matrix: bytes
+    scores: bytes
+    event_at: list[int] | None = None
+    entity: list[str] | None = None
+    feature_as_of: list[int] | None = None
+    unknown: list[tuple[int, int, str]] = []
+    request_id: str | None = None
+    unit: str | None = None
+
+    @property
+    def call_id(self) -> str:
+        """`call_` and the letters of the first row's id."""
+        return f"call_{encode(int.from_bytes(self.first_id, 'big'))}"
+
+    @property
+    def prediction_ids(self) -> list[str]:
+        return texts(int.from_bytes(self.first_id, "big"), self.rows)
+
+    def inputs(self) -> NDArray[np.float64]:
+        """The matrix, (rows, columns)."""
+        return np.frombuffer(self.matrix, dtype=np.float64).reshape(self.rows, -1)
+
+    def outputs(self) -> NDArray[np.float64]:
+        """The scores, (rows, width)."""
+        return np.frombuffer(self.scores, dtype=np.float64).reshape(self.rows, -1)
+
+
+@dataclass(slots=True)
+class FrameBuffer:
+    """Builds frames in one buffer that is used again, so that a record costs no allocation but its arrays."""
+
+    _encoder: msgspec.msgpack.Encoder
+    _buffer: bytearray
+
+    @classmethod
+    def empty(cls) -> FrameBuffer:
+        return cls(msgspec.msgpack.Encoder(), bytearray(1 << 16))
+
+    def frame(self, kind: int, record: Any) -> memoryview:
+        """The frame of a record; valid until the next one."""
+        buffer = self._buffer
+        self._encoder.encode_into(record, buffer, 9)
+        length = len(buffer) - 8
+        buffer[8] = kind
+        with memoryview(buffer) as view:
+            HEADER.pack_into(buffer, 0, length, zlib.crc32(view[8:]))
+        return memoryview(buffer)
+
+
+_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
+    CONTEXT: msgspec.msgpack.Decoder(Context),
+    CALL: msgspec.msgpack.Decoder(Call),
+}
+
+
+def decode_payload(payload: memoryview) -> Context | Call:
+    """The record of a payload whose checksum held. Raises msgspec.DecodeError for a kind or a shape it does not know."""
+    decoder = _DECODERS.get(payload[0])
+    if decoder is None:
+        raise msgspec.DecodeError(f"unknown kind of record {payload[0]}")
+    record: Context | Call = decoder.decode(payload[1:])
+    return record

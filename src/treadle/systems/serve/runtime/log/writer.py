@@ -1,0 +1,214 @@
+"""Writing the prediction log: one `write()` a call, before the answer leaves; `fdatasync` in the background.
+
+What `write()` has taken survives the death of this process at any moment: nothing acknowledged is lost on `kill -9`. A
+power cut may take the last 50 ms, the stated bound. When the disk budget is used up, or the disk refuses, the request is
+refused with 503: there is no prediction without its record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from treadle.systems.serve.runtime.errors import LogFailed, LogFull
+from treadle.systems.serve.runtime.log.records import CALL, CONTEXT, MAGIC, Call, Context, FrameBuffer
+
+SYNC_EVERY_S = 0.05
+RECOUNT_EVERY_S = 1.0
+_sync = getattr(os, "fdatasync", os.fsync)
+
+
+@dataclass(slots=True)
+class LogFigures:
+    """Counts since this process started."""
+
+    written_calls: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+    synced_bytes: int = 0
+    syncs: int = 0
+    refused: int = 0
+    """Requests refused because they could not be logged; none was answered."""
+    segments: int = 0
+
+
+class PredictionLog:
+    """The log of one server process, in a folder of its own. `append` belongs to one thread; close() syncs and ends."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        budget_bytes: int = 8 << 30,
+        segment_bytes: int = 64 << 20,
+        segment_s: float = 3600.0,
+        sync_every_s: float = SYNC_EVERY_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self.budget_bytes = folder, budget_bytes
+        self.figures = LogFigures()
+        self._segment_bytes, self._segment_s, self._sync_every_s = segment_bytes, segment_s, sync_every_s
+        self._monotonic = monotonic
+        self._frames = FrameBuffer.empty()
+        self._descriptor = -1
+        self._at = 0
+        self._opened_at = 0.0
+        self._contexts: set[int] = set()
+        self._retired: list[int] = []
+        self._held_before = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _hold(folder)
+        self._recount()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sync_until_stopped, name="prediction-log-sync", daemon=True)
+        self._thread.start()
+
+    # -- on the request's path --------------------------------------------------------------------------------------
+
+    @property
+    def held_bytes(self) -> int:
+        """What the logs of all servers of this serving area hold, counted anew every second."""
+        return self._held_before + self.figures.written_bytes
+
+    def admit(self) -> None:
+        """Raises LogFull when the budget is used up; asked before a model is called."""
+        if self._held_before + self.figures.written_bytes >= self.budget_bytes:
+            self.figures.refused += 1
+            raise LogFull(
+                f"The prediction log holds its budget of {self.budget_bytes} bytes.",
+                why="No prediction is answered without its record.",
+                fix="Ship the log (treadle up does), or raise the budget of the endpoint's server.",
+            )
+
+    def append(self, context: Context, call: Call) -> None:
+        """Returns when the operating system has the record. Raises LogFailed, and then nothing of it is in the log."""
+        try:
+            if self._descriptor < 0 or self._is_full():
+                self._roll()
+            if context.number not in self._contexts:
+                self._write(self._frames.frame(CONTEXT, context))
+                self._contexts.add(context.number)
+            self._write(self._frames.frame(CALL, call))
+        except OSError as error:
+            self.figures.refused += 1
+            raise LogFailed(
+                f"The prediction log cannot be written: {error.strerror or error}.",
+                why="No prediction is answered without its record.",
+                fix=f"Make room on the disk of {self.folder.name}, or ship the log.",
+            ) from None
+        figures = self.figures
+        figures.written_calls += 1
+        figures.written_rows += call.rows
+
+    def _write(self, frame: memoryview) -> None:
+        length = len(frame)
+        try:
+            written = os.write(self._descriptor, frame)
+            while written < length:
+                written += os.write(self._descriptor, frame[written:])
+        except OSError:
+            self._cut()
+            raise
+        finally:
+            frame.release()
+        self._at += length
+        self.figures.written_bytes += length
+
+    def _cut(self) -> None:
+        """Takes a half-written frame back; where even that fails, the segment is left and its torn tail is cut on read."""
+        try:
+            os.ftruncate(self._descriptor, self._at)
+            os.lseek(self._descriptor, self._at, os.SEEK_SET)
+        except OSError:
+            self._retire()
+
+    def _is_full(self) -> bool:
+        return self._at >= self._segment_bytes or self._monotonic() - self._opened_at >= self._segment_s
+
+    def _roll(self) -> None:
+        self._retire()
+        path = self.folder / f"{self.figures.segments + 1:08d}.seg"
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self.figures.segments += 1
+        self._at, self._opened_at = 0, self._monotonic()
+        self._write(memoryview(MAGIC))
+
+    def _retire(self) -> None:
+        if self._descriptor >= 0:
+            self._retired.append(self._descriptor)
+        self._descriptor = -1
+        self._contexts = set()
+
+    # -- in the background ------------------------------------------------------------------------------------------
+
+    def _sync_until_stopped(self) -> None:
+        recounted_at = self._monotonic()
+        while not self._stop.wait(self._sync_every_s):
+            with contextlib.suppress(OSError):
+                self._sync_once()
+            if self._monotonic() - recounted_at >= RECOUNT_EVERY_S:
+                recounted_at = self._monotonic()
+                self._recount()
+
+    def _sync_once(self) -> None:
+        """Only this thread closes descriptors, so the one that it syncs cannot be another file by now."""
+        figures = self.figures
+        reached, current = figures.written_bytes, self._descriptor
+        while self._retired:
+            _sync(self._retired[0])
+            os.close(self._retired.pop(0))
+        if reached > figures.synced_bytes:
+            if current >= 0 and current not in self._retired:
+                _sync(current)
+            figures.synced_bytes = reached
+            figures.syncs += 1
+
+    def _recount(self) -> None:
+        written = self.figures.written_bytes
+        total = 0
+        for path in self.folder.parent.glob("*/*.seg"):
+            with contextlib.suppress(OSError):
+                total += path.stat().st_size
+        self._held_before = max(0, total - written)
+
+    def close(self) -> None:
+        """Syncs everything and lets the folder go. No append may follow."""
+        self._stop.set()
+        self._thread.join()
+        self._retire()
+        with contextlib.suppress(OSError):
+            self._sync_once()
+        self.figures.synced_bytes = self.figures.written_bytes
+        os.close(self._lock)
+
+
+def _hold(folder: Path) -> int:
+    """A lock file held while this process lives: the shipper deletes no folder of a living server."""
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the server that writes into this folder lives."""
+    import fcntl
+
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,105 @@
+"""Starting and stopping a model server on this machine.
+
+The server says that it answers by one line on a pipe, so nobody polls and nobody sleeps; its death closes the pipe, which
+ends the waiting as well.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from treadle.systems.serve.errors import ServerDidNotStart
+from treadle.systems.serve.runtime.announcement import Announcement
+
+
+@dataclass(slots=True)
+class ServerProcess:
+    """A running server. Its errors go to `<serving>/server.log`."""
+
+    serving: Path
+    process: subprocess.Popen[bytes]
+    announcement: Announcement
+
+    @classmethod
+    def start(
+        cls,
+        serving: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        timeout_s: float = 30.0,
+        arguments: Sequence[str] = (),
+    ) -> ServerProcess:
+        """A server that answers. Raises ServerDidNotStart, with the end of its log, when it dies or takes too long.
+
+        arguments: further ones of `python -m treadle.systems.serve.runtime`, for example `--segment-bytes`.
+        """
+        serving.mkdir(parents=True, exist_ok=True)
+        readable, writable = os.pipe()
+        command = [sys.executable, "-m", "treadle.systems.serve.runtime", "--serving", str(serving)]
+        command += ["--host", host, "--port", str(port), "--ready-fd", str(writable), *arguments]
+        try:
+            with (serving / "server.log").open("ab") as log:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(writable,)
+                )
+        finally:
+            os.close(writable)
+        try:
+            line = _read_line(readable, timeout_s)
+        finally:
+            os.close(readable)
+        if not line:
+            ended = process.poll() is not None
+            process.kill()
+            process.wait()
+            raise ServerDidNotStart(
+                f"The model server {'ended while it started' if ended else f'did not answer within {timeout_s:g} s'}.",
+                why=_last_words(serving / "server.log"),
+                fix=f"Start it by hand to see more: {' '.join(command[1:5])}",
+            )
+        return cls(serving, process, msgspec.json.decode(line, type=Announcement))
+
+    @property
+    def url(self) -> str:
+        host = self.announcement.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.announcement.port}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self, timeout_s: float = 35.0) -> int:
+        """Its exit status after it answered what was in flight. A server that takes longer is killed; its log loses
+        nothing by that."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        return self.process.wait()
+
+    def kill(self) -> None:
+        """Ends it at once, as a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+
+def _read_line(descriptor: int, timeout_s: float) -> bytes:
+    """The line, or nothing when the writer died or was too slow."""
+    ready, _, _ = select.select([descriptor], [], [], timeout_s)
+    return os.read(descriptor, 4096).strip() if ready else b""
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return " ".join(lines[-3:])

@@ -90,7 +90,7 @@ def raw_duckdb(entities: pl.DataFrame, frames: dict[str, pl.DataFrame]) -> int:
             connection.register(name, frames[name].to_arrow())
             joins += f" asof left join {name} on e.key = {name}.key and e.as_of >= {name}.event_at"
             columns += [f"{name}.{name}_{i}" for i in range(n_features)]
-        answer = connection.execute(f"select {', '.join(columns)} from entities e{joins}").to_arrow_table()
+        answer = connection.sql(f"select {', '.join(columns)} from entities e{joins}").to_arrow_table()
         return int(answer.num_rows)
 
 

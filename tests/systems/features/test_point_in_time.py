@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from treadle.systems.features import point_in_time
 from treadle.systems.features.errors import EntityWithoutTime, KeyMismatch, MissingColumn, TimeWithoutZone
 from treadle.systems.features.point_in_time import newest_known
 
@@ -68,9 +69,17 @@ def join(entities: pl.DataFrame, rows: pl.DataFrame, **options: object) -> list[
     return match.row.to_list()
 
 
+@pytest.fixture(params=[1 << 62, 1 << 26, 0], ids=["packed", "packed_seconds", "by_group"], scope="module")
+def longest_line(request):
+    """The three ways through the join: microseconds in one integer, seconds in one integer, and by group."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(point_in_time, "LONGEST_LINE", request.param)
+        yield request.param
+
+
 @given(entity_rows, feature_rows, st.none() | st.integers(1, 6))
-@settings(max_examples=300, deadline=None)
-def test_join_answers_as_the_definition_does_for_any_times(entities, rows, ttl):
+@settings(max_examples=200, deadline=None)
+def test_join_answers_as_the_definition_does_for_any_times(longest_line, entities, rows, ttl):
     asked, held = make_entities(entities), make_rows(rows)
     span = None if ttl is None else ttl * HOUR
 
@@ -79,7 +88,7 @@ def test_join_answers_as_the_definition_does_for_any_times(entities, rows, ttl):
 
 @given(entity_rows, feature_rows, st.integers(0, 5))
 @settings(max_examples=60, deadline=None)
-def test_join_answers_as_the_definition_does_for_a_fixed_delay(entities, rows, delay):
+def test_join_answers_as_the_definition_does_for_a_fixed_delay(longest_line, entities, rows, delay):
     asked, held = make_entities(entities), make_rows(rows)
 
     assert join(asked, held, known_at=delay * HOUR) == by_definition(asked, held, None, delay * HOUR)
@@ -200,6 +209,26 @@ def test_a_time_that_is_no_moment_is_refused_with_the_remedy(dtype):
         join(make_entities([("a", 1)]), rows)
 
     assert "replace_time_zone" in refusal.value.fix
+
+
+@given(st.lists(st.tuples(st.integers(-(2**62), 2**62), st.text(max_size=2), hours), max_size=12), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_wide_numbers_and_texts_are_keys(keys, as_text):
+    """Keys too far apart to be numbered by place are numbered by a join, with the same answers."""
+    parts = {"n": [n for n, _, _ in keys], "s": [s for _, s, _ in keys]}
+    rows = pl.DataFrame({**parts, "event_at": [at(h) for *_, h in keys]}, schema_overrides={"event_at": MOMENT})
+    entities = rows.rename({"event_at": "as_of"}).unique(["n", "s", "as_of"], maintain_order=True)
+
+    match = newest_known(
+        entities, rows, keys={"s": "s"} if as_text else {"s": "s", "n": "n"}, as_of="as_of", event_at="event_at",
+        known_at=timedelta(0),
+    )  # fmt: skip
+
+    for place, (n, s, hour) in enumerate(entities.iter_rows()):
+        usable = [
+            (h, i) for i, (n2, s2, h) in enumerate(rows.iter_rows()) if s2 == s and (as_text or n2 == n) and h <= hour
+        ]
+        assert match.row[place] == max(usable)[1]
 
 
 def test_absurd_time_is_refused_rather_than_wrapped_round():

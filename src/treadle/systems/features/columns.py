@@ -1,4 +1,4 @@
-"""Columns as the joins need them: times as whole microseconds, keys in one type on both sides.
+"""Columns as the joins need them: times as whole microseconds, rows in landing order.
 
 Lives apart because the point-in-time join and the windows must agree on it to the last microsecond: a moment that is
 rounded down in one and up in the other is a look into the future.
@@ -6,14 +6,14 @@ rounded down in one and up in the other is a look into the future.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import polars as pl
 
 from treadle.ground.errors import did_you_mean
 from treadle.kernel.vocabulary.datasets import LANDING, ROW
-from treadle.systems.features.errors import KeyMismatch, MissingColumn, TimeWithoutZone
+from treadle.systems.features.errors import MissingColumn, TimeWithoutZone
 
 FARTHEST = 1 << 61
 """Microseconds from 1970 that a time or a span may reach (73,000 years): sums of two never overflow."""
@@ -79,57 +79,16 @@ def landing_order(rows: pl.DataFrame) -> pl.Series:
     """
     if LANDING not in rows.columns or ROW not in rows.columns:
         return pl.int_range(len(rows), dtype=pl.Int64, eager=True)
+    if _is_in_landing_order(rows[LANDING], rows[ROW]):
+        return pl.int_range(len(rows), dtype=pl.Int64, eager=True)
     landings = rows[LANDING].unique().sort()
     ranks = pl.DataFrame({LANDING: landings}).with_row_index("rank")
     found = rows.select(LANDING).join(ranks, on=LANDING, how="left", maintain_order="left", nulls_equal=True)
     return found["rank"].cast(pl.Int64) * (1 << 40) + rows[ROW].cast(pl.Int64).fill_null(0)
 
 
-def comparable_keys(
-    entities: pl.DataFrame, rows: pl.DataFrame, keys: Mapping[str, str], of: str
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The key columns of both sides, named `key0`, `key1`, … and in one type each.
-
-    keys: entity column -> row column. Integers meet as Int64, texts and categories as String, the rest must be alike.
-    Raises MissingColumn, KeyMismatch.
-    """
-    require(entities, list(keys), "the entities")
-    require(rows, list(keys.values()), of)
-    left, right = {}, {}
-    for place, (asked, held) in enumerate(keys.items()):
-        common = _common_type(entities[asked].dtype, rows[held].dtype, asked, held, of)
-        left[f"key{place}"] = _cast(entities[asked], common)
-        right[f"key{place}"] = _cast(rows[held], common)
-    return pl.DataFrame(left), pl.DataFrame(right)
-
-
-def _common_type(asked: pl.DataType, held: pl.DataType, entity: str, row: str, of: str) -> pl.DataType:
-    if asked.is_integer() and held.is_integer():
-        return pl.Int64()
-    texts = (pl.String, pl.Categorical, pl.Enum)
-    if isinstance(asked, texts) and isinstance(held, texts):
-        return pl.String()
-    if isinstance(asked, pl.Null) or isinstance(held, pl.Null):
-        return held if isinstance(asked, pl.Null) else asked
-    if asked == held and not asked.is_float():
-        return asked
-    raise KeyMismatch(
-        f"Key {entity!r} of the entities holds {asked}, {row!r} of {of} holds {held}.",
-        why="Floats are no keys." if asked.is_float() or held.is_float() else "They can never be equal.",
-        fix="Cast one side, so that both are integers or both are text.",
-        entity=entity,
-        view=of,
-    )
-
-
-def _cast(series: pl.Series, dtype: pl.DataType) -> pl.Series:
-    if series.dtype == dtype:
-        return series
-    try:
-        return series.cast(dtype)
-    except pl.exceptions.InvalidOperationError as error:
-        raise KeyMismatch(
-            f"Key {series.name!r} holds values that do not fit into {dtype}.",
-            why=str(error).splitlines()[0],
-            fix="Use text for keys beyond 64 signed bits.",
-        ) from error
+def _is_in_landing_order(landing: pl.Series, row: pl.Series) -> bool:
+    if landing.null_count() or row.null_count():
+        return False
+    earlier = landing.shift(1)
+    return bool(((landing > earlier) | ((landing == earlier) & (row > row.shift(1))))[1:].all())

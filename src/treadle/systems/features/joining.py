@@ -16,8 +16,9 @@ import polars as pl
 from treadle.ground.errors import InvalidInput
 from treadle.kernel.vocabulary.datasets import LANDING, ROW
 from treadle.systems.features import windows
-from treadle.systems.features.columns import comparable_keys, landing_order, require
+from treadle.systems.features.columns import landing_order, require
 from treadle.systems.features.errors import DuplicateFeature, InvalidFeatureView, MissingColumn
+from treadle.systems.features.keys import key_numbers
 from treadle.systems.features.point_in_time import KnownAt, Match, as_of_moments, dated, newest_known
 from treadle.systems.features.records import Joined, ViewReport
 from treadle.systems.features.views import LIVE, FeatureView, check_distinct
@@ -150,8 +151,8 @@ class _ViewJoin:
         expressions = self.view.row_features
         position = self.match.row
         if len(position) >= len(self.rows):
-            computed = self._computed(self.rows, expressions)
-            return {name: computed[name].gather(position) for name in expressions}
+            computed = self._computed(self.rows, expressions).select(pl.all().gather(position))
+            return {name: computed[name] for name in expressions}
         needed = sorted({name for expression in expressions.values() for name in expression.meta.root_names()})
         gathered = self.rows.select(needed).select(pl.all().gather(position)) if needed else pl.DataFrame()
         if not needed:
@@ -186,18 +187,11 @@ class _ViewJoin:
 
     def _outcomes(self) -> tuple[Outcomes, pl.DataFrame, pl.DataFrame]:
         """The dated rows of the asked keys as outcomes, these rows themselves, and the entities as questions."""
-        asked, held = comparable_keys(self.entities, self.rows, self.view.key_map, f"view {self.view.name!r}")
-        names = asked.columns
-        numbers = asked.drop_nulls().unique().with_row_index("key").cast({"key": pl.Int64})
-        outcomes = (
-            held.with_columns(self._versions())
-            .drop_nulls(["event_at", "known_at"])
-            .join(numbers, on=names, how="inner")
-        )
+        asked, held, _ = key_numbers(self.entities, self.rows, self.view.key_map, f"view {self.view.name!r}")
+        questions = pl.DataFrame({"key": asked, "as_of": as_of_moments(self.entities, self.as_of)})
+        outcomes = self._versions().with_columns(held).drop_nulls(["key", "event_at", "known_at"])
+        outcomes = outcomes.join(questions.select("key").unique(), on="key", how="semi", maintain_order="left")
         frame = self.rows.select(pl.all().gather(outcomes["row"]))
-        questions = asked.join(numbers, on=names, how="left", maintain_order="left").select(
-            "key", as_of=as_of_moments(self.entities, self.as_of)
-        )
         columns = ("key", "event_at", "known_at", "landed", "superseded_at", "row")
         return Outcomes(*(outcomes[column].to_numpy() for column in columns)), frame, questions
 

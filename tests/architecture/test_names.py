@@ -8,7 +8,7 @@ from collections import Counter
 import treadle
 from tests.architecture.tree import PACKAGE, ROOT, modules
 
-EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "base", "core", "shared"}
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 
 
 def test_every_file_is_named_for_what_is_in_it():

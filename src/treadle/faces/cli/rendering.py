@@ -51,9 +51,13 @@ class Paper:
         if self._console is None:
             from rich.console import Console
 
+            class HonestConsole(Console):
+                def on_broken_pipe(self) -> None:
+                    raise BrokenPipeError  # Rich would end the process with code 1
+
             stream = self._stream or sys.stdout
             width = None if stream.isatty() else _PIPE_COLUMNS
-            self._console = Console(
+            self._console = HonestConsole(
                 file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False
             )
         return self._console

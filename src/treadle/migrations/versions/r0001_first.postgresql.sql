@@ -1,5 +1,32 @@
 -- Made by tools/compile_schema.py from the tables.py of every package. Do not edit.
 
+CREATE TABLE alert (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    monitor TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    symptoms TEXT NOT NULL,
+    peak DOUBLE PRECISION NOT NULL,
+    threshold DOUBLE PRECISION NOT NULL,
+    first_window_at BIGINT NOT NULL,
+    last_window_at BIGINT NOT NULL,
+    judged_window_at BIGINT NOT NULL,
+    windows BIGINT NOT NULL,
+    quiet BIGINT NOT NULL,
+    event TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    acknowledged_by TEXT,
+    acknowledged_at BIGINT,
+    resolved_at BIGINT,
+    resolution TEXT,
+    CONSTRAINT pk_alert PRIMARY KEY (project, id)
+);
+
+CREATE INDEX ix_alert_monitor ON alert (project, monitor, state);
+
 CREATE TABLE anchor (
     project TEXT NOT NULL,
     position BIGINT NOT NULL,
@@ -31,6 +58,55 @@ CREATE TABLE chain (
     position BIGINT NOT NULL,
     hash TEXT NOT NULL,
     CONSTRAINT pk_chain PRIMARY KEY (project)
+);
+
+CREATE TABLE checkpoint (
+    project TEXT NOT NULL,
+    root TEXT NOT NULL,
+    path TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    run TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_checkpoint PRIMARY KEY (project, root, path, name)
+);
+
+CREATE TABLE code_parts (
+    project TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    parts TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_code_parts PRIMARY KEY (project, digest)
+);
+
+CREATE TABLE data_file (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    path TEXT NOT NULL,
+    added_version BIGINT NOT NULL,
+    removed_version BIGINT,
+    sha256 TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    rows BIGINT NOT NULL,
+    stats TEXT NOT NULL,
+    CONSTRAINT pk_data_file PRIMARY KEY (project, dataset, path, added_version)
+);
+
+CREATE TABLE dataset (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    id TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    description TEXT NOT NULL,
+    event_column TEXT,
+    head_version BIGINT NOT NULL,
+    head_snapshot TEXT,
+    head_delta_version BIGINT NOT NULL,
+    turn TEXT,
+    turn_owner TEXT,
+    turn_until BIGINT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_dataset PRIMARY KEY (project, name)
 );
 
 CREATE TABLE edge (
@@ -81,6 +157,73 @@ CREATE TABLE evidence (
 
 CREATE INDEX ix_evidence_subject ON evidence (project, subject, id);
 
+CREATE TABLE firing (
+    project TEXT NOT NULL,
+    source TEXT NOT NULL,
+    fire_at BIGINT NOT NULL,
+    id TEXT NOT NULL,
+    pipeline TEXT NOT NULL,
+    publication TEXT NOT NULL,
+    params TEXT NOT NULL,
+    state TEXT NOT NULL,
+    caused_by TEXT,
+    run TEXT,
+    claimed_by TEXT,
+    claimed_at BIGINT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_firing PRIMARY KEY (project, source, fire_at)
+);
+
+CREATE UNIQUE INDEX ix_firing_id ON firing (project, id);
+
+CREATE INDEX ix_firing_state ON firing (project, state);
+
+CREATE TABLE landing (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    key TEXT,
+    source TEXT NOT NULL,
+    cursor_before TEXT,
+    cursor_after TEXT,
+    origin TEXT NOT NULL,
+    plan TEXT,
+    content TEXT,
+    snapshot TEXT,
+    version BIGINT,
+    rows_in BIGINT NOT NULL,
+    rows_kept BIGINT NOT NULL,
+    rows_refused BIGINT NOT NULL,
+    bytes BIGINT NOT NULL,
+    refused_by TEXT NOT NULL,
+    run TEXT,
+    actor TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    error TEXT,
+    CONSTRAINT pk_landing PRIMARY KEY (project, id)
+);
+
+CREATE INDEX ix_landing_dataset ON landing (project, dataset, id);
+
+CREATE INDEX ix_landing_intent ON landing (project, dataset) WHERE state = 'intent';
+
+CREATE UNIQUE INDEX uq_landing_key ON landing (project, dataset, key) WHERE state <> 'abandoned' and key is not null;
+
+CREATE TABLE log_chunk (
+    project TEXT NOT NULL,
+    run TEXT NOT NULL,
+    ordinal BIGINT NOT NULL,
+    stream TEXT NOT NULL,
+    content TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_log_chunk PRIMARY KEY (project, run, ordinal)
+);
+
 CREATE TABLE metric (
     project TEXT NOT NULL,
     run TEXT NOT NULL,
@@ -115,6 +258,54 @@ CREATE INDEX ix_model_version_digest ON model_version (project, digest);
 
 CREATE UNIQUE INDEX uq_model_version_root ON model_version (project, model, root, digest) WHERE root is not null;
 
+CREATE TABLE monitor (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    window_s BIGINT NOT NULL,
+    anchor_at BIGINT NOT NULL,
+    false_alarms_per_year DOUBLE PRECISION NOT NULL,
+    decision_threshold DOUBLE PRECISION NOT NULL,
+    loss_increase DOUBLE PRECISION NOT NULL,
+    kinds TEXT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_monitor PRIMARY KEY (project, id),
+    CONSTRAINT uq_monitor_project_name UNIQUE (project, name)
+);
+
+CREATE INDEX ix_monitor_endpoint ON monitor (project, endpoint);
+
+CREATE TABLE monitor_reference (
+    project TEXT NOT NULL,
+    monitor TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    training TEXT NOT NULL,
+    validation TEXT,
+    profile TEXT NOT NULL,
+    baseline TEXT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_monitor_reference PRIMARY KEY (project, monitor, model_version)
+);
+
+CREATE TABLE monitor_window (
+    project TEXT NOT NULL,
+    monitor TEXT NOT NULL,
+    starts_at BIGINT NOT NULL,
+    model_version TEXT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    row_count BIGINT NOT NULL,
+    labelled BIGINT NOT NULL,
+    errors BIGINT NOT NULL,
+    completeness DOUBLE PRECISION NOT NULL,
+    score DOUBLE PRECISION NOT NULL,
+    drift TEXT NOT NULL,
+    performance TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    evaluated_at BIGINT NOT NULL,
+    CONSTRAINT pk_monitor_window PRIMARY KEY (project, monitor, starts_at, model_version)
+);
+
 CREATE TABLE outbox (
     project TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -138,6 +329,18 @@ CREATE TABLE project (
     title TEXT NOT NULL,
     recorded_at BIGINT NOT NULL,
     CONSTRAINT pk_project PRIMARY KEY (project)
+);
+
+CREATE TABLE publication (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    environment TEXT,
+    interpreter TEXT NOT NULL,
+    targets TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_publication PRIMARY KEY (project, id)
 );
 
 CREATE TABLE ref (
@@ -205,6 +408,64 @@ CREATE INDEX ix_run_kind ON run (project, kind, id) WHERE parent is null;
 
 CREATE INDEX ix_run_root_path ON run (project, root, path);
 
+CREATE TABLE schedule (
+    project TEXT NOT NULL,
+    pipeline TEXT NOT NULL,
+    cron TEXT NOT NULL,
+    timezone TEXT NOT NULL,
+    publication TEXT NOT NULL,
+    params TEXT NOT NULL,
+    since_at BIGINT NOT NULL,
+    next_at BIGINT NOT NULL,
+    paused_at BIGINT,
+    CONSTRAINT pk_schedule PRIMARY KEY (project, pipeline, cron, timezone)
+);
+
+CREATE INDEX ix_schedule_due ON schedule (next_at);
+
+CREATE TABLE slot (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    run TEXT NOT NULL,
+    root TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_slot PRIMARY KEY (project, name, number)
+);
+
+CREATE TABLE snapshot (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    delta_version BIGINT NOT NULL,
+    parent TEXT,
+    landing TEXT,
+    content_id TEXT NOT NULL,
+    layout_digest TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    rows BIGINT NOT NULL,
+    bytes BIGINT NOT NULL,
+    run TEXT,
+    recorded_at BIGINT NOT NULL,
+    event_from_at BIGINT,
+    event_to_at BIGINT,
+    CONSTRAINT pk_snapshot PRIMARY KEY (project, id)
+);
+
+CREATE UNIQUE INDEX uq_snapshot_version ON snapshot (project, dataset, version);
+
+CREATE TABLE source_cursor (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    source TEXT NOT NULL,
+    cursor TEXT NOT NULL,
+    landing TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT pk_source_cursor PRIMARY KEY (project, dataset, source)
+);
+
 CREATE TABLE tag (
     project TEXT NOT NULL,
     subject TEXT NOT NULL,
@@ -214,3 +475,34 @@ CREATE TABLE tag (
     recorded_at BIGINT NOT NULL,
     CONSTRAINT pk_tag PRIMARY KEY (project, subject, key)
 );
+
+CREATE TABLE trigger (
+    project TEXT NOT NULL,
+    pipeline TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    publication TEXT NOT NULL,
+    params TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    paused_at BIGINT,
+    CONSTRAINT pk_trigger PRIMARY KEY (project, pipeline, kind, subject)
+);
+
+CREATE TABLE waiting (
+    project TEXT NOT NULL,
+    run TEXT NOT NULL,
+    root TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    request TEXT NOT NULL,
+    due_at BIGINT,
+    position BIGINT,
+    answer TEXT,
+    actor TEXT,
+    recorded_at BIGINT NOT NULL,
+    answered_at BIGINT,
+    claimed_at BIGINT,
+    CONSTRAINT pk_waiting PRIMARY KEY (project, run)
+);
+
+CREATE INDEX ix_waiting_open ON waiting (project, kind, subject) WHERE answered_at is null;

@@ -14,12 +14,15 @@ class CodeFingerprint:
 
     `parts` maps a name that a person can read (`helper clean_name (text.py)`, `distribution polars 2.1.0`) to the
     digest of that part; the names are sorted. `digest` is the digest of the parts. `widened` says, in words, where the
-    code could not be followed and a whole module was taken instead.
+    code could not be followed and a whole module was taken instead. `files` (absolute paths) and `variables` (names) are
+    the declared ones that the code itself reaches, as a constant or by a call with a constant name.
     """
 
     digest: Digest
     parts: Mapping[str, Digest]
     widened: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

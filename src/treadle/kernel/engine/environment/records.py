@@ -9,8 +9,8 @@ from typing import Literal
 from treadle.ground.digests import Digest
 
 Verdict = Literal["same", "rebuilt", "other"]
-"""`same`: nothing that can change a result differs. `rebuilt`: the same distributions and Python from the same lock,
-on other hardware or with other threads. `other`: distributions, Python or the lock differ."""
+"""`same`: nothing that can change a result differs. `rebuilt`: the same Python and distributions on another machine, with
+other threads or another lock file. `other`: Python or a distribution differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,40 @@ CREATE TABLE edge (
 
 CREATE INDEX ix_edge_digest ON edge (project, digest);
 
+CREATE TABLE endpoint_revision (
+    project TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    model_digest TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    threads BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_endpoint_revision PRIMARY KEY (project, endpoint, number)
+);
+
+CREATE INDEX ix_endpoint_revision_model ON endpoint_revision (project, model, model_version);
+
+CREATE UNIQUE INDEX uq_endpoint_revision_id ON endpoint_revision (project, id);
+
+CREATE TABLE endpoint_route (
+    project TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    digest TEXT NOT NULL,
+    document TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    restores BIGINT,
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_endpoint_route PRIMARY KEY (project, endpoint, number)
+);
+
 CREATE TABLE event (
     project TEXT NOT NULL,
     id TEXT NOT NULL,

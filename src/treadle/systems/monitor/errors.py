@@ -18,6 +18,10 @@ from __future__ import annotations
 from treadle.ground.errors import Conflict, InvalidInput, NotFound
 
 
+class UnfitMonitor(InvalidInput):
+    code = "monitor.unfit_monitor"
+
+
 class UnfitReference(InvalidInput):
     code = "monitor.unfit_reference"
 

@@ -1,0 +1,100 @@
+"""What the verbs of monitoring are asked with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from treadle.systems.monitor.alerts import State
+from treadle.systems.monitor.bins import Kind
+
+MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
+WEEK_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMonitor:
+    """A monitor of an endpoint, with the reference of the model version that serves there now.
+
+    training, validation: the addresses of frames (an artifact's digest): what the model was trained on, and its scored
+    validation rows. columns: which inputs to watch and how to read them; without it, all that can be.
+    false_alarms_per_year: the one budget, over all columns; the default is one a quarter.
+    """
+
+    name: str
+    endpoint: str
+    model_version: str
+    training: str
+    validation: str | None = None
+    window_s: int = WEEK_S
+    anchor_at: datetime = MONDAY
+    false_alarms_per_year: float = 4.0
+    decision_threshold: float = 0.5
+    loss_increase: float = 0.03
+    columns: dict[str, Kind] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebaseMonitor:
+    """A new model version serves: what its windows are held against from now on."""
+
+    name: str
+    model_version: str
+    training: str
+    validation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowMonitor:
+    """One monitor by its name, with so many of its newest windows."""
+
+    name: str
+    windows: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListWindows:
+    """The windows of a monitor, oldest first; of one model version, or of all."""
+
+    name: str
+    model_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateMonitor:
+    """Judge the window that holds this moment, for whatever monitors the endpoint has."""
+
+    endpoint: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAlerts:
+    """Alerts, newest first; of one endpoint or state, or all."""
+
+    endpoint: str | None = None
+    state: State | Literal["unresolved"] | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowAlert:
+    """One alert by its id."""
+
+    alert: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeAlert:
+    """Somebody has seen the alert and takes care of it."""
+
+    alert: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveAlert:
+    """The alert is over, and why."""
+
+    alert: str
+    reason: str

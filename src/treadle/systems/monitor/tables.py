@@ -1,0 +1,95 @@
+"""The tables of monitoring: monitors, their references, their windows, and alerts.
+
+Profiles, drift and performance are JSON of their records: they are read whole or not at all. What queries ask for (rows,
+labelled rows, errors, score) stands in columns beside them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, Table, UniqueConstraint
+
+from treadle.kernel.store.metadata import metadata, project, real, text, whole
+
+monitor = Table(
+    "monitor",
+    metadata,
+    project(),
+    text("id", key=True),
+    text("name"),
+    text("endpoint"),
+    whole("window_s"),
+    whole("anchor_at"),
+    real("false_alarms_per_year"),
+    real("decision_threshold"),
+    real("loss_increase"),
+    text("kinds", optional=True),
+    whole("recorded_at"),
+    UniqueConstraint("project", "name"),
+    Index("ix_monitor_endpoint", "project", "endpoint"),
+    sqlite_with_rowid=False,
+)
+
+monitor_reference = Table(
+    "monitor_reference",
+    metadata,
+    project(),
+    text("monitor", key=True),
+    text("model_version", key=True),
+    text("training"),
+    text("validation", optional=True),
+    text("profile"),
+    text("baseline", optional=True),
+    whole("recorded_at"),
+    sqlite_with_rowid=False,
+    comment="What windows of a model version are held against. `profile` and `baseline` are JSON.",
+)
+
+monitor_window = Table(
+    "monitor_window",
+    metadata,
+    project(),
+    text("monitor", key=True),
+    whole("starts_at", key=True),
+    text("model_version", key=True),
+    whole("ends_at"),
+    whole("row_count"),
+    whole("labelled"),
+    whole("errors"),
+    real("completeness"),
+    real("score"),
+    text("drift"),
+    text("performance"),
+    text("counts"),
+    whole("evaluated_at"),
+    sqlite_with_rowid=False,
+    comment="One window of one model version; judging it again writes it again. `counts` add up over windows.",
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    project(),
+    text("id", key=True),
+    text("monitor"),
+    text("endpoint"),
+    text("model_version"),
+    text("kind"),
+    text("state"),
+    text("symptoms"),
+    real("peak"),
+    real("threshold"),
+    whole("first_window_at"),
+    whole("last_window_at"),
+    whole("judged_window_at"),
+    whole("windows"),
+    whole("quiet"),
+    text("event"),
+    whole("recorded_at"),
+    text("acknowledged_by", optional=True),
+    whole("acknowledged_at", optional=True),
+    whole("resolved_at", optional=True),
+    text("resolution", optional=True),
+    Index("ix_alert_monitor", "project", "monitor", "state"),
+    sqlite_with_rowid=False,
+    comment="One alert a cause: `symptoms` (JSON) names its columns by how far they moved.",
+)

@@ -50,6 +50,9 @@ _PAUSE_S = 0.002
 
 At = Callable[[str], None]
 
+_active: set[str] = set()
+"""The landings that this process is carrying now: an intent of ours that is not among them was left by an error."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -84,6 +87,13 @@ class Landings:
         earlier = self._begin(order, landing)
         if earlier is not None:
             return earlier
+        _active.add(landing)
+        try:
+            return self._carry(order, landing, write)
+        finally:
+            _active.discard(landing)
+
+    def _carry(self, order: Order, landing: str, write: Callable[[str, Callable[[], None]], Plan]) -> Landing:
         self._at("intent")
         try:
             plan = write(landing, lambda: self._extend(order.project, landing))
@@ -120,7 +130,8 @@ class Landings:
         now = to_micros(self._clock())
         mended = []
         for intent in left:
-            if not is_gone(intent.owner, intent.lease_until, now):
+            left_by_us = intent.owner == owner() and intent.id not in _active
+            if not left_by_us and not is_gone(intent.owner, intent.lease_until, now):
                 continue
             self._mend(project, intent)
             mended.append(intent.id)

@@ -111,9 +111,8 @@ class LocalBlobs:
         with storage_errors(self.root):
             return sweep_spools(self.root / "tmp", before.timestamp())
 
-    def adopt(self, spool: Spool) -> BlobInfo:
-        """Bring a finished temporary file of this file system into its place, durably."""
-        digest = spool.seal()
+    def adopt(self, spool: Spool, digest: str) -> BlobInfo:
+        """Bring a sealed temporary file of this file system into its place, durably."""
         if self._renew(digest, spool.size_bytes):
             spool.discard()
         else:
@@ -175,7 +174,7 @@ class LocalWriter:
         return self._spool.write(data)
 
     def commit(self) -> BlobInfo:
-        info = self._blobs.adopt(self._spool)
+        info = self._blobs.adopt(self._spool, self._spool.seal())
         self._done = True
         return info
 

@@ -91,7 +91,7 @@ class LightGbm:
             return booster
         wrapper = _made(getattr(lightgbm, state["class"]), state["attributes"])
         wrapper._Booster = booster
-        if booster is not None and "_classes" in state["attributes"]:
+        if booster is not None and state["attributes"].get("_classes") is not None:
             from sklearn.preprocessing import LabelEncoder
 
             wrapper._le = LabelEncoder().fit(state["attributes"]["_classes"])

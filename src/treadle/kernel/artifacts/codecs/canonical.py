@@ -31,6 +31,7 @@ IGNORED = frozenset(
         "pre_dispatch",
     }
     | {"_sklearn_version", "__version__", "refit_time_", "fit_time_", "thread_limit"}
+    | {"_random_seed", "_feature_subsample_rng"}  # what is left of the dice when no seed was given; the trees are cast
 )
 """Attributes that are no part of what a model is."""
 

@@ -4,9 +4,11 @@ InvalidInput
 └── BadDeployment       a revision or a split that cannot be served
 NotFound
 ├── EndpointNotFound
-└── RevisionNotFound
+├── RevisionNotFound
+└── PredictionNotFound
 Conflict
-└── NothingToRollBack   the endpoint has no earlier deployment
+├── NothingToRollBack   the endpoint has no earlier deployment
+└── DeploymentRaced     another deployment of the endpoint came first
 Unavailable
 └── ServerDidNotStart
 """
@@ -28,8 +30,16 @@ class RevisionNotFound(NotFound):
     code = "endpoint.revision_not_found"
 
 
+class PredictionNotFound(NotFound):
+    code = "prediction.not_found"
+
+
 class NothingToRollBack(Conflict):
     code = "endpoint.nothing_to_roll_back"
+
+
+class DeploymentRaced(Conflict):
+    code, retryable = "endpoint.deployment_raced", True
 
 
 class ServerDidNotStart(Unavailable):

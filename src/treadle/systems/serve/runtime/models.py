@@ -121,8 +121,8 @@ def load_model(models: Path, bundle: Digest, *, threads: int | None = None) -> S
 
     threads: instead of the manifest's. Raises BadModel when anything is not what the manifest says.
     """
+    manifest = read_manifest(models, bundle)
     folder = folder_of(models, bundle)
-    manifest = _read_manifest(folder, bundle)
     path = folder / manifest.file
     if Path(manifest.file).name != manifest.file or not path.is_file():
         raise BadModel(f"The model {bundle[:19]}… has no file {manifest.file!r}.")
@@ -169,9 +169,10 @@ def _timed(model: ServedModel, matrix: Matrix) -> float:
     return time.perf_counter() - started
 
 
-def _read_manifest(folder: Path, bundle: Digest) -> Manifest:
+def read_manifest(models: Path, bundle: Digest) -> Manifest:
+    """The manifest of that digest. Raises BadModel when it is not there or not what its digest says."""
     try:
-        document = (folder / "manifest.json").read_bytes()
+        document = (folder_of(models, bundle) / "manifest.json").read_bytes()
     except OSError as error:
         raise BadModel(
             f"The model {bundle[:19]}… is not in the serving area.",

@@ -1,0 +1,143 @@
+"""Logged calls as Arrow tables, one row a prediction, and back to the call that made a row.
+
+The columns that are the same for every endpoint come first; a model's inputs follow as `in_<name>`, typed as they were
+served; `output` is the score (the probability of the positive class, the prediction), `outputs` all the float64 that the
+model gave. Nothing is rounded on the way, so a call can be run again from its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from treadle.systems.serve.runtime.log import Context, LoggedCall
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INPUT_PREFIX = "in_"
+
+
+def prediction_table(logged: Sequence[LoggedCall]) -> pa.Table:
+    """One row a prediction, in the order of the log. All calls must be of one endpoint with the same input columns."""
+    import pyarrow as pa
+
+    parts = [_of_context(list(calls)) for _, calls in groupby(logged, key=lambda one: one.context)]
+    return pa.concat_tables(parts)
+
+
+def layout_of(context: Context) -> tuple[str, tuple[tuple[str, str], ...], int]:
+    """What calls must share to go into one table."""
+    return context.endpoint, tuple((column.name, column.datatype) for column in context.columns), context.width
+
+
+def _of_context(logged: list[LoggedCall]) -> pa.Table:
+    import pyarrow as pa
+
+    context = logged[0].context
+    calls = [one.call for one in logged]
+    sizes = np.array([call.rows for call in calls])
+    rows = int(sizes.sum())
+    recorded = np.repeat(np.array([call.recorded_at for call in calls], dtype=np.int64), sizes)
+    moment = pa.timestamp("us", tz="UTC")
+
+    def same(value: Any, kind: pa.DataType) -> pa.Array:
+        return pa.repeat(pa.scalar(value, kind), rows)
+
+    def each(values: list[Any], kind: pa.DataType) -> pa.Array:
+        return pa.array(np.repeat(np.array(values, dtype=object), sizes), kind)
+
+    def said(name: str, kind: pa.DataType) -> pa.Array:
+        return pa.array(chain.from_iterable(getattr(call, name) or [None] * call.rows for call in calls), kind)
+
+    event_at = said("event_at", pa.int64())
+    backdated = event_at.is_valid()
+    scores = np.concatenate([call.outputs() for call in calls])
+    width = scores.shape[1]
+    columns: dict[str, pa.Array] = {
+        "prediction_id": pa.array(list(chain.from_iterable(call.prediction_ids for call in calls)), pa.string()),
+        "call_id": each([call.call_id for call in calls], pa.string()),
+        "call_rows": pa.array(np.repeat(sizes, sizes), pa.int64()),
+        "row_in_call": pa.array(np.concatenate([np.arange(size) for size in sizes]), pa.int64()),
+        "endpoint": same(context.endpoint, pa.string()),
+        "revision": same(context.revision_number, pa.int64()),
+        "revision_id": same(context.revision, pa.string()),
+        "route": same(context.route_number, pa.int64()),
+        "model": same(context.model, pa.string()),
+        "model_version": same(context.model_version, pa.string()),
+        "model_digest": same(context.model_digest, pa.string()),
+        "bundle": same(context.bundle, pa.string()),
+        "engine": same(context.engine, pa.string()),
+        "engine_version": same(context.engine_version, pa.string()),
+        "threads": same(context.threads, pa.int64()),
+        "server": same(context.server, pa.string()),
+        "recorded_at": pa.array(recorded, moment),
+        "event_at": event_at.fill_null(0).cast(moment)
+        if backdated.true_count == rows
+        else _or_recorded(event_at, recorded),
+        "backdated": backdated,
+        "feature_as_of": said("feature_as_of", pa.int64()).cast(moment),
+        "entity": said("entity", pa.string()),
+        "unit": each([call.unit for call in calls], pa.string()),
+        "request_id": each([call.request_id for call in calls], pa.string()),
+        "latency_us": pa.array(np.repeat([call.latency_us for call in calls], sizes), pa.int64()),
+        "output": pa.array(np.ascontiguousarray(scores[:, 0])),
+        "outputs": pa.ListArray.from_arrays(np.arange(0, (rows + 1) * width, width, dtype=np.int32), scores.ravel()),
+    }
+    columns.update(_inputs(context, logged))
+    return pa.table(columns)
+
+
+def _or_recorded(event_at: pa.Array, recorded: np.ndarray[Any, Any]) -> pa.Array:
+    """The time of which a prediction speaks: the caller's where it gave one, else that of the prediction itself."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.coalesce(event_at, pa.array(recorded, pa.int64())).cast(pa.timestamp("us", tz="UTC"))
+
+
+def _inputs(context: Context, logged: list[LoggedCall]) -> dict[str, pa.Array]:
+    """The columns of the matrix, typed as the signature says; unknown categories come back as the text that was sent."""
+    import pyarrow as pa
+
+    matrix = np.concatenate([one.call.inputs() for one in logged])
+    unknown: dict[int, list[tuple[int, str]]] = {}
+    start = 0
+    for one in logged:
+        for row, place, text in one.call.unknown:
+            unknown.setdefault(place, []).append((start + row, text))
+        start += one.call.rows
+    columns: dict[str, pa.Array] = {}
+    for at, column in enumerate(context.columns):
+        values = np.ascontiguousarray(matrix[:, at])
+        if column.categories is None:
+            columns[INPUT_PREFIX + column.name] = _numbers(values, column.datatype)
+            continue
+        codes = pa.array(values, from_pandas=True).cast(pa.int64())
+        texts = pa.array(column.categories, pa.string()).take(codes).to_pylist()
+        for row, text in unknown.get(at, ()):
+            texts[row] = text
+        columns[INPUT_PREFIX + column.name] = pa.array(texts, pa.string())
+    return columns
+
+
+def _numbers(values: np.ndarray[Any, Any], datatype: str) -> pa.Array:
+    """Whole numbers are kept as 64 bits, all floating ones as float64: what the model got, exactly."""
+    import pyarrow as pa
+
+    array = pa.array(values, from_pandas=True)
+    if datatype == "BOOL":
+        return array.cast(pa.int8()).cast(pa.bool_())
+    return array.cast(pa.int64()) if "INT" in datatype else array
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """The inputs of a call's rows by column name, as they were served. table: one call, in the order `row_in_call`."""
+    names = [name for name in table.column_names if name.startswith(INPUT_PREFIX)]
+    return [
+        {name.removeprefix(INPUT_PREFIX): value for name, value in row.items()}
+        for row in table.select(names).to_pylist()
+    ]

@@ -1,0 +1,126 @@
+"""The records of serving's control plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from treadle.ground.digests import Digest
+
+RouteKind = Literal["deploy", "route", "rollback"]
+Verdict = Literal["identical", "within tolerance", "different", "not reproducible"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One model version made ready for an endpoint. It never changes; routes say how much of the traffic it gets."""
+
+    id: str
+    endpoint: str
+    number: int
+    model: str
+    model_version: str
+    model_digest: Digest
+    engine: str
+    bundle: Digest
+    threads: int
+    actor: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What an endpoint served from this number on, until the next one. `restores` is the number a rollback went back to."""
+
+    endpoint: str
+    number: int
+    digest: Digest
+    kind: RouteKind
+    weights: Mapping[str, float]
+    """The share of the units by the revision's number."""
+    allow_backdating: bool
+    limits: Mapping[str, Any]
+    restores: int | None
+    reason: str
+    actor: str
+    recorded_at: datetime
+
+    @property
+    def effective(self) -> int:
+        """The number whose content this is."""
+        return self.number if self.restores is None else self.restores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A place where predictions are asked for."""
+
+    name: str
+    route: Route
+    revisions: Sequence[Revision]
+    """Those that the current route names."""
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSheet:
+    """An endpoint with all its revisions and routes, oldest first."""
+
+    endpoint: Endpoint
+    revisions: Sequence[Revision]
+    routes: Sequence[Route]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipped:
+    """What one round of shipping did."""
+
+    calls: int = 0
+    rows: int = 0
+    landings: int = 0
+    torn_bytes: int = 0
+    """Half-written ends of logs of killed processes: requests that were never answered."""
+    damaged: Sequence[str] = ()
+    """Records whose checksum fails, as `server/segment@offset`; the segment is kept."""
+    removed_segments: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionRecord:
+    """One prediction as it was logged."""
+
+    prediction_id: str
+    call_id: str
+    endpoint: str
+    revision: int
+    model: str
+    model_version: str
+    model_digest: Digest
+    bundle: Digest
+    engine: str
+    engine_version: str
+    threads: int
+    call_rows: int
+    row_in_call: int
+    recorded_at: datetime
+    event_at: datetime
+    backdated: bool
+    entity: str | None
+    feature_as_of: datetime | None
+    inputs: Mapping[str, Any]
+    outputs: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A past call, run again with the same shape. `reason` says what may explain a verdict other than identical."""
+
+    call_id: str
+    verdict: Verdict
+    reason: str = ""
+    rows: int = 0
+    largest_difference: float | None = None
+    recorded: Sequence[Sequence[float]] = field(default_factory=tuple)
+    replayed: Sequence[Sequence[float]] = field(default_factory=tuple)

@@ -66,14 +66,18 @@ def baseline_of(monitor: Monitor, validation: pa.Table) -> Baseline:
     )
 
 
+def shared_budget(monitor: Monitor, baseline: Baseline | None) -> float:
+    """What one kind of alarm may use of the monitor's budget: all of it, or half where decay is watched as well."""
+    return monitor.false_alarms_per_window / (1 if baseline is None else 2)
+
+
 def judge(
     monitor: Monitor, cohort: Cohort, reference: MonitorReference, starts_at: datetime, evaluated_at: datetime
 ) -> MonitorWindow:
     """What a cohort saw and did. Raises UnfitColumn when it lacks a watched column."""
     counts = count(reference.profile.bins, cohort.rows)
-    drift = measure(
-        reference.profile, counts, false_alarms_per_window=monitor.false_alarms_per_window, span=cohort.span
-    )
+    budget = shared_budget(monitor, reference.baseline)
+    drift = measure(reference.profile, counts, false_alarms_per_window=budget, span=cohort.span)
     return MonitorWindow(
         monitor=monitor.id,
         model_version=cohort.model_version,
@@ -108,7 +112,7 @@ def performance_verdict(
         [(labelled, errors) for _, labelled, errors, _ in complete],
         baseline,
         loss_increase=monitor.loss_increase,
-        false_alarms_per_window=monitor.false_alarms_per_window,
+        false_alarms_per_window=shared_budget(monitor, baseline),
     )
     symptom = Symptom(column="error_rate", z=found.level, figure="decay")
     return Verdict(

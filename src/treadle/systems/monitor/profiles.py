@@ -63,15 +63,21 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """The upper end of the largest z without drift: P(z > start + x) = share * exp(-x / scale)."""
+    """The upper end of the largest z without drift: exponential above `start`, which `share` of windows pass.
+
+    `scale` is the mean excess of only `n` values, so a next value is drawn from a heavier tail than the one fitted:
+    P(z > start + x) = share * (1 + x / (n * scale)) ** -n, which is exponential once n is large.
+    """
 
     start: float
     share: float
     scale: float
+    n: int
 
     def beyond(self, probability: float) -> float:
-        """The z that is passed with this probability."""
-        return self.start + self.scale * max(0.0, math.log(self.share / probability))
+        """The z that is passed with this probability; `start` where it is passed less often anyway."""
+        odds = max(1.0, self.share / probability)
+        return self.start + self.n * self.scale * math.expm1(math.log(odds) / self.n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +275,7 @@ def _with_blocks(noise: Noise, values: Floats) -> Noise:
 
 
 def _tail(largest: Floats, *, share: float) -> Tail:
-    """An exponential tail fitted to what lies above a quantile: its mean excess is the scale."""
+    """An exponential tail fitted to what lies above a quantile."""
     start = float(np.quantile(largest, 1.0 - share))
     above = largest[largest > start] - start
-    return Tail(start=start, share=share, scale=float(above.mean()) if above.size else 1.0)
+    return Tail(start=start, share=share, scale=float(above.mean()) if above.size else 1.0, n=max(1, above.size))

@@ -19,7 +19,8 @@ class CreateMonitor:
 
     training, validation: the addresses of frames (an artifact's digest): what the model was trained on, and its scored
     validation rows. columns: which inputs to watch and how to read them; without it, all that can be.
-    false_alarms_per_year: the one budget, over all columns; the default is one a quarter.
+    false_alarms_per_year: the one budget, over all columns and over drift and decay alike; the default is one a
+    quarter.
     """
 
     name: str

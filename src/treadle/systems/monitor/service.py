@@ -25,6 +25,7 @@ from treadle.systems.monitor.judging import (
     judge,
     performance_verdict,
     profile_of,
+    shared_budget,
     window_of,
 )
 from treadle.systems.monitor.ports import PredictionReader, ReferenceReader, TruthReader
@@ -271,7 +272,7 @@ def _summary(monitor: Monitor, reference: MonitorReference) -> ReferenceSummary:
         validation=reference.validation,
         rows=reference.profile.rows,
         blocks=reference.profile.blocks,
-        threshold=reference.profile.threshold(monitor.false_alarms_per_window),
+        threshold=reference.profile.threshold(shared_budget(monitor, reference.baseline)),
         baseline=reference.baseline,
         recorded_at=reference.recorded_at,
     )

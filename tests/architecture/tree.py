@@ -16,9 +16,16 @@ class Import:
     """One import statement: what it names, where it stands, and whether it waits inside a function."""
 
     module: str
+    names: tuple[str, ...]
     line: int
     inside_function: bool
     for_types_only: bool
+
+    def targets(self, known: set[str]) -> set[str]:
+        """The known modules that it imports: `from a import b` is `a.b` where that is a module, else `a`."""
+        below = {f"{self.module}.{name}" for name in self.names}
+        found = below & known
+        return found if found and found == below else (found | {self.module}) & known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +59,11 @@ def _collect(
     module: Module, node: ast.AST, found: list[Import], *, inside_function: bool, for_types_only: bool
 ) -> None:
     for child in ast.iter_child_nodes(node):
-        for name in _names(module, child):
+        for name, named in _names(module, child):
             found.append(
                 Import(
                     module=name,
+                    names=named,
                     line=child.lineno,  # type: ignore[attr-defined]
                     inside_function=inside_function,
                     for_types_only=for_types_only,
@@ -70,13 +78,14 @@ def _collect(
         )
 
 
-def _names(module: Module, node: ast.AST) -> list[str]:
+def _names(module: Module, node: ast.AST) -> list[tuple[str, tuple[str, ...]]]:
     if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
+        return [(alias.name, ()) for alias in node.names]
     if isinstance(node, ast.ImportFrom):
+        named = tuple(alias.name for alias in node.names)
         if node.level:
             base = module.name.split(".")
             keep = len(base) - node.level + (module.path.name == "__init__.py")
-            return [".".join([*base[:keep], *([node.module] if node.module else [])])]
-        return [node.module or ""]
+            return [(".".join([*base[:keep], *([node.module] if node.module else [])]), named)]
+        return [(node.module or "", named)]
     return []

@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_arg
 from treadle.faces.cli.contents import Entry
 from treadle.ground.errors import InvalidInput, did_you_mean
 
+_PLACEHOLDERS: dict[type, str] = {int: "N", float: "X", Path: "PATH"}
+
 
 class UsageWrong(InvalidInput):
     """The command line was not understood."""
@@ -96,7 +98,7 @@ def _add(parser: Parser, parameter: inspect.Parameter, hint: Any) -> None:
         parser.add_argument(*names, dest=parameter.name, action="store_true", help=option.meaning, default=default)
         return
     if "choices" not in facts:
-        facts["metavar"] = option.metavar or kind.__name__.upper()
+        facts["metavar"] = option.metavar or _PLACEHOLDERS.get(kind, parameter.name.upper())
     parser.add_argument(*names, dest=parameter.name, type=_reader(kind), required=required, **facts)
 
 

@@ -17,8 +17,9 @@ SCORE = "score"
 TRUTH = "truth"
 PREDICTION = "prediction"
 MODEL_VERSION = "model_version"
+ENTITY = "entity"
 
-RESERVED = frozenset({EVENT_AT, TRUTH, PREDICTION, MODEL_VERSION, "_landing", "_row"})
+RESERVED = frozenset({EVENT_AT, TRUTH, PREDICTION, MODEL_VERSION, ENTITY, "_landing", "_row"})
 """Columns that say when, which and who; every other column is watched, the score too."""
 
 

@@ -1,0 +1,153 @@
+"""The one file that picks backends and hands out services.
+
+A `Workspace` is one project of one store, as one caller sees it. Every part of it is made when it is first asked for, and
+imported then: a run of three small steps pays for the engine and nothing else. Only this file imports `backends`, and
+only here do systems meet: what one needs as a port, another offers, and the lines below join the two.
+"""
+
+# Imports inside of functions are this file's purpose: they are what makes a workspace cheap to open.
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from treadle.ground.clock import Clock, system_clock
+from treadle.ground.ids import NewId, new_id
+from treadle.ground.settings import Settings, load
+
+if TYPE_CHECKING:
+    from treadle.kernel.artifacts.blobs import BlobStore
+    from treadle.kernel.artifacts.service import Artifacts
+    from treadle.kernel.catalog import EvidenceRows, Refs
+    from treadle.kernel.events import EventLog
+    from treadle.kernel.store import Store
+
+
+class Workspace:
+    """See the module. Close it when done, or use it as a context."""
+
+    def __init__(self, settings: Settings, *, actor: str | None = None, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self.home: Path = settings.home
+        self.project: str = settings.project
+        self.actor = actor or _person()
+        self.clock: Clock = clock
+        self.new_id: NewId = new_id
+        self._open: list[Any] = []
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends workers and connections. Idempotent; whatever was acknowledged stands."""
+        while self._open:
+            self._open.pop().close()
+
+    # The kernel
+
+    @cached_property
+    def store(self) -> Store:
+        """Rows: SQLite in the home, or the PostgreSQL that `TREADLE_STORE` names."""
+        from treadle.migrations import schema
+
+        url = self.settings.store
+        if url:
+            from treadle.backends.postgres import open_postgres
+
+            return self._closing(open_postgres(url, schema()))
+        from treadle.kernel.store.sqlite import open_sqlite
+
+        return self._closing(open_sqlite(self.home / "treadle.db", schema()))
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Bytes: a folder in the home, another folder, or an object store."""
+        place = self.settings.artifacts
+        if "://" in place:
+            from treadle.backends.obstore import ObjectBlobs
+
+            return self._closing(ObjectBlobs.from_url(place, cache=self.home / "cache"))
+        from treadle.kernel.artifacts.local import LocalBlobs
+
+        return LocalBlobs(Path(place) if place else self.home / "artifacts")
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        from treadle.kernel.artifacts.service import Artifacts
+
+        return Artifacts(self.blobs, allow_pickle=self.settings.allow_pickle)
+
+    @cached_property
+    def events(self) -> EventLog:
+        from treadle.kernel.events import EventLog
+
+        return EventLog(self.store, self.clock, self.new_id)
+
+    @cached_property
+    def refs(self) -> Refs:
+        from treadle.kernel.catalog import Refs
+
+        return Refs(self.events, self.clock)
+
+    @cached_property
+    def evidence(self) -> EvidenceRows:
+        from treadle.kernel.catalog import EvidenceRows
+
+        return EvidenceRows(self.events, self.clock, self.new_id)
+
+    def _closing(self, resource: Any) -> Any:
+        if hasattr(resource, "close"):
+            self._open.append(resource)
+        return resource
+
+
+_current: ContextVar[Workspace | None] = ContextVar("treadle_workspace", default=None)
+_default: Workspace | None = None
+
+
+def open_workspace(
+    home: Path | str | None = None, *, project: str | None = None, actor: str | None = None, **flags: object
+) -> Workspace:
+    """The workspace that the settings name; what is given here goes before file and environment.
+
+    Raises SettingInvalid.
+    """
+    return Workspace(load({"home": home, "project": project, **flags}), actor=actor)
+
+
+@contextlib.contextmanager
+def use(workspace: Workspace) -> Iterator[Workspace]:
+    """Makes a workspace the current one inside a `with`."""
+    token = _current.set(workspace)
+    try:
+        yield workspace
+    finally:
+        _current.reset(token)
+
+
+def current_workspace() -> Workspace:
+    """The workspace of the surrounding `use`, or that of this process, opened from the settings when first asked for."""
+    global _default
+    found = _current.get()
+    if found is not None:
+        return found
+    if _default is None:
+        _default = open_workspace()
+    return _default
+
+
+def _person() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

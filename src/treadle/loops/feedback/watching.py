@@ -1,0 +1,112 @@
+"""What monitoring watches: references by digest, predictions of a window, and the truth about them as far as it is known.
+
+Satisfies monitoring's ports `ReferenceReader`, `PredictionReader` and `TruthReader` with artifacts and datasets.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from treadle.kernel.artifacts.service import Artifacts
+from treadle.kernel.catalog import ArtifactRows
+from treadle.kernel.store import Store
+from treadle.loops.feedback.archive import dataset_of
+from treadle.loops.feedback.records import TruthRule
+from treadle.loops.feedback.rules import TruthRules
+from treadle.systems.collect import Datasets
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Observed:
+    """Predictions and truth of one store."""
+
+    def __init__(self, store: Store, artifacts: Artifacts, datasets: Datasets, rules: TruthRules) -> None:
+        self._store, self._artifacts, self._datasets, self._rules = store, artifacts, datasets, rules
+
+    def reference(self, project: str, address: str) -> pa.Table:
+        """The frame of a digest."""
+        import pyarrow as pa
+
+        with self._store.read() as reader:
+            artifact = ArtifactRows().get(reader, project, address)
+        return self._artifacts.load(artifact, pa.Table)
+
+    def predictions(self, project: str, endpoint: str, starts_at: datetime, ends_at: datetime) -> pa.Table:
+        """The predictions of a window, with their inputs by name and their score."""
+        return _watched(self.rows(project, endpoint, starts_at, ends_at)).to_arrow()
+
+    def rows(self, project: str, endpoint: str, starts_at: datetime, ends_at: datetime) -> pl.DataFrame:
+        """The landed predictions with `starts_at <= event_at < ends_at`, as they were logged."""
+        snapshot = self._datasets.find_snapshot(project, dataset_of(endpoint))
+        if snapshot is None:
+            return pl.DataFrame()
+        within = pl.col("event_at").is_between(_utc(starts_at), _utc(ends_at), closed="left")
+        return self._datasets.scan(project, snapshot).filter(within).collect()
+
+    def truth(self, project: str, endpoint: str, predictions: pa.Table) -> pa.Table:
+        """The outcome of each prediction whose outcome is known."""
+        asked: Any = pl.from_arrow(predictions.select(["prediction", "entity"]))
+        return self.outcomes(project, endpoint, asked).to_arrow()
+
+    def outcomes(
+        self, project: str, endpoint: str, asked: pl.DataFrame, *, known_by: datetime | None = None
+    ) -> pl.DataFrame:
+        """Columns `prediction`, `truth` and `known_at`. asked: `prediction` and `entity`. known_by: leave out what came later.
+
+        Of several answers about one entity the one that became known last holds.
+        """
+        empty = pl.DataFrame(
+            schema={"prediction": pl.String, "truth": pl.Float64, "known_at": pl.Datetime("us", "UTC")}
+        )
+        rule = self._rules.find(project, endpoint)
+        if rule is None or asked.is_empty():
+            return empty
+        snapshot = self._datasets.find_snapshot(project, rule.dataset)
+        if snapshot is None:
+            return empty
+        answers = _newest(self._datasets.scan(project, snapshot), rule, known_by)
+        joined = asked.lazy().join(answers, on="entity", how="inner")
+        return joined.select("prediction", "truth", "known_at").collect()
+
+
+def _newest(rows: pl.LazyFrame, rule: TruthRule, known_by: datetime | None) -> pl.LazyFrame:
+    known_at = pl.col(rule.known_at).cast(pl.Datetime("us", "UTC"))
+    answers = rows.select(
+        entity=pl.col(rule.entity).cast(pl.String),
+        truth=pl.col(rule.value).cast(pl.Float64),
+        known_at=known_at,
+    )
+    if known_by is not None:
+        answers = answers.filter(pl.col("known_at") <= _utc(known_by))
+    return answers.sort("known_at", maintain_order=True).unique("entity", keep="last")
+
+
+def _watched(rows: pl.DataFrame) -> pl.DataFrame:
+    if rows.is_empty():
+        return pl.DataFrame(
+            schema={
+                "prediction": pl.String,
+                "entity": pl.String,
+                "model_version": pl.String,
+                "event_at": pl.Datetime("us", "UTC"),
+                "score": pl.Float64,
+            }
+        )
+    inputs = [name for name in rows.columns if name.startswith("in_")]
+    return rows.select(
+        pl.col("prediction_id").alias("prediction"),
+        "entity",
+        "model_version",
+        "event_at",
+        pl.col("output").alias("score"),
+        *(pl.col(name).alias(name.removeprefix("in_")) for name in inputs),
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

@@ -1,0 +1,19 @@
+"""What the release loop refuses.
+
+TreadleError
+└── InvalidInput
+    ├── NotServable        a model that no engine of the model server can load
+    └── BadSignature       a model's inputs that cannot be described
+"""
+
+from __future__ import annotations
+
+from treadle.ground.errors import InvalidInput
+
+
+class NotServable(InvalidInput):
+    code = "release.not_servable"
+
+
+class BadSignature(InvalidInput):
+    code = "release.bad_signature"

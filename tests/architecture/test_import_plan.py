@@ -13,6 +13,7 @@ from tests.architecture.tree import PACKAGE, ROOT, modules
 
 MAY_IMPORT_INSIDE_FUNCTIONS = {
     "treadle.assembly": "it makes each part when it is first asked for; it stands above all that it imports",
+    "treadle.kernel.engine.pool.zygote": "it forks while it is small; what a worker needs is imported in the child",
 }
 """Modules of ours whose imports of ours may wait inside functions, with the reason."""
 

@@ -47,6 +47,8 @@ class Suspended(BaseException):
 class RunDriver:
     """One pipeline run, nested ones included, as its body sees it."""
 
+    is_planning = False
+
     def __init__(self, session: Session, run: str, path: str) -> None:
         self.session = session
         self.run, self.path = run, path
@@ -107,6 +109,7 @@ class RunDriver:
         inputs: Mapping[str, Any],
         params: Mapping[str, Any],
         durable: bool,
+        preview: Callable[[], Any] | None = None,
     ) -> Any:
         """The answer of an act that happens once in this run: `effect` commits with its row, or was recorded before."""
         recorded, attempt = self._new_act("act", name, inputs, params)
@@ -481,7 +484,7 @@ class RunDriver:
             self.fail(call, error, run=attempt.id)
             return
         self.session.counts["done"] += 1
-        if call.step.options.keep == "digest" and outcome.value is not None:
+        if call.step.options.keep == "digest" and outcome.value is not ...:
             self.session.kept_values[attempt.id] = outcome.value
         value = outcome.value
         if type(value) in _SCALARS and not (type(value) is str and len(value) > _MAX_SCALAR_LETTERS):

@@ -185,14 +185,18 @@ def load(value: T, as_type: Any = None) -> T:
     as_type: what a frame shall be given as; by default what the step's return annotation says.
     Raises what the step raised, when it failed.
     """
-    if type(value) is Handle:
+    return cast("T", _loaded(value, as_type))
+
+
+def _loaded(value: Any, as_type: Any) -> Any:
+    kind = type(value)
+    if kind is Handle:
         found = settled(value)
         if found._scalar is not _NOTHING:
-            return cast("T", found._scalar)
-        return cast("T", found._owner.load_handle(found, as_type))
-    kind = type(value)
+            return found._scalar
+        return found._owner.load_handle(found, as_type)
     if kind is list or kind is tuple:
-        return cast("T", kind(load(item, as_type) for item in cast("Any", value)))
+        return kind([_loaded(item, as_type) for item in value])
     if kind is dict:
-        return cast("T", {key: load(item, as_type) for key, item in cast("Any", value).items()})
+        return {key: _loaded(item, as_type) for key, item in value.items()}
     return value

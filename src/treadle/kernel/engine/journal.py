@@ -246,7 +246,8 @@ class Journal:
             )
             return artifact
 
-        return self._write_or_keep(work, pending, durable=durable)
+        artifact: Artifact = self._write_or_keep(work, pending, durable=durable)
+        return artifact
 
     def live(
         self,

@@ -61,6 +61,7 @@ class CodeRef:
     module: str
     qualname: str
     bundle: str | None = None
+    artifact: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,8 @@ class Outcome:
     artifact: Any = None
     failure: Failure | None = None
     error: BaseException | None = None
-    value: Any = None
+    value: Any = ...
+    """The value itself where the driver has it; `...` where it does not."""
     metrics: tuple[Point, ...] = ()
     observed: tuple[str, ...] = ()
     logs: tuple[tuple[str, str], ...] = ()

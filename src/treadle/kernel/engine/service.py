@@ -30,6 +30,7 @@ from treadle.kernel.engine.heartbeat import BEAT_S, Heartbeat, reason_of
 from treadle.kernel.engine.inputs import Used
 from treadle.kernel.engine.journal import Attempt, Fence, Journal, RunRow, as_text, sql
 from treadle.kernel.engine.pipelines import Pipeline, PipelineRun
+from treadle.kernel.engine.planning import DryArtifacts, Plan, plan
 from treadle.kernel.engine.ports import ArtifactStore, Executor
 from treadle.kernel.engine.session import Session
 from treadle.kernel.engine.values import NotAParameter, canonical, from_json, to_json
@@ -161,6 +162,38 @@ class Engine:
         )
         return self._drive(session, pipeline, arguments)
 
+    def plan(
+        self, pipeline: Pipeline[..., Any], arguments: Mapping[str, Any], *, seed: int = 0, from_step: str | None = None
+    ) -> Plan:
+        """What a run with these arguments would do, and why. Runs no step and writes nothing."""
+        journal = self._journal(Fence("", 0))
+        session = self._session(journal, pipeline, seed, journal.now(), INPROCESS, rerun_from=from_step)
+        session.artifacts = DryArtifacts(self.artifacts)
+        return plan(session, pipeline, arguments)
+
+    def answer(self, run_id: str, answer: Any, *, actor: str | None = None) -> bool:
+        """Answers the wait of that id (see `waits`): an approval, say. False when it was answered already.
+
+        The run goes on when it is resumed, which a scheduler does by itself.
+        """
+        values = {
+            "project": self.project,
+            "run": run_id,
+            "answer": as_text(to_json(answer)),
+            "actor": actor or self.actor,
+        }
+        at = to_micros(self.clock())
+
+        def work(tx: Transaction) -> bool:
+            if tx.execute(sql.answer_waiting, {**values, "at": at}) != 1:
+                return False
+            self.events.append(
+                tx, project=self.project, kind="wait.answered", subject=run_id, actor=actor or self.actor, body={}
+            )
+            return True
+
+        return self.store.write(work)
+
     def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """Asks a run to stop: nothing of it is committed from now on, and its workers end within a heartbeat.
 
@@ -208,17 +241,19 @@ class Engine:
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         durable: bool = False,
+        preview: Callable[[], Any] | None = None,
     ) -> Any:
         """What `effect` answers, as JSON gives it back: its writes and the journal's row of them are one commit.
 
         Inside a pipeline the act happens once in its run: on resume the recorded answer comes back and `effect` is not
         called. `effect` may run more than once before its commit, so it touches nothing but its transaction.
         inputs: values or handles that become lineage; params: what else tells this act from another.
-        durable: waits until it survives a power cut. Outside of pipelines the act is a run of its own.
+        durable: waits until it survives a power cut. preview: what `plan` takes for the answer; without one, what depends
+        on the answer is unknown to the plan. Outside of pipelines the act is a run of its own.
         """
         driver = current_driver.get()
         if isinstance(driver, RunDriver):
-            return driver.act(name, effect, inputs=inputs or {}, params=params or {}, durable=durable)
+            return driver.act(name, effect, inputs=inputs or {}, params=params or {}, durable=durable, preview=preview)
         return self._act_alone(name, effect, inputs or {}, params or {}, durable)
 
     def executor(self, name: str) -> Executor:

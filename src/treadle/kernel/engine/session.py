@@ -40,7 +40,9 @@ class InlineReporter:
         self._session, self.attempt = session, attempt
         self.lock = threading.Lock()
         self.said = Said()
-        self.done, self.total, self.note = 0.0, None, ""
+        self.done = 0.0
+        self.total: float | None = None
+        self.note = ""
 
     def metric(self, point: Point) -> None:
         with self.lock:

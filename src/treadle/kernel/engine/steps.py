@@ -80,7 +80,7 @@ class Step(Generic[P, R]):
         return cast("list[R]", driver.map(self, args, kwargs))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else functools.partial(self.__call__, instance)  # type: ignore[call-arg]
+        return self if instance is None else functools.partial(cast("Callable[..., Any]", self.__call__), instance)
 
     def __repr__(self) -> str:
         return f"<step {self.name} of {self.function.__module__}>"

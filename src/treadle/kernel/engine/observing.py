@@ -11,7 +11,7 @@ running before the step began.
 """
 
 # os.path: this runs inside every `open`
-# ruff: noqa: PTH100, PTH116, PTH120
+# ruff: noqa: PTH100, PTH116
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Reads:
             facts = os.stat(full)
         except OSError:
             return
-        if facts.st_mtime_ns >= self._started_ns or not origins.of_folder(os.path.dirname(full)).is_project:
+        if facts.st_mtime_ns >= self._started_ns or origins.is_library(full):
             return
         self._files = self._files or set()
         self._files.add(full)
@@ -122,6 +122,8 @@ class Reads:
 
 
 _active: ContextVar[Reads | None] = ContextVar("treadle_reads", default=None)
+_UNOBSERVED = Reads()
+"""Takes the place of an observation while Treadle itself reads something on a step's behalf."""
 _installed = False
 _installing = threading.Lock()
 
@@ -139,6 +141,8 @@ def observe(files: Iterable[str] = (), variables: Iterable[str] = (), ignored: I
 def current() -> Reads | None:
     """The observation that is going on here: of this context, or of the step that started this thread."""
     reads = _active.get()
+    if reads is _UNOBSERVED:
+        return None
     if reads is None:
         thread = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
         reads = getattr(thread, _THREAD_ATTRIBUTE, None)
@@ -154,6 +158,7 @@ def _install() -> None:
             return
         sys.addaudithook(_audit)
         _observe_environment()
+        _observe_threads()
         readers.install(current)
         _installed = True
 
@@ -169,12 +174,6 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         if reads is not None:
             with suppress(Exception):
                 _connected(reads, arguments[0])
-    elif event == "_thread.start_new_thread":
-        reads = current()
-        if reads is not None:
-            thread = getattr(arguments[0], "__self__", None)
-            if isinstance(thread, threading.Thread):
-                setattr(thread, _THREAD_ATTRIBUTE, reads)
 
 
 def _opened(reads: Reads, path: object, mode: str | None, flags: int) -> None:
@@ -205,12 +204,25 @@ def _observe_environment() -> None:
 
     def __getitem__(self: Any, key: str) -> str:  # noqa: N807  it takes the place of the method of that name
         reads = _active.get()
-        if reads is not None and self is os.environ and _asked_by_project():
+        if reads is not None and reads is not _UNOBSERVED and self is os.environ and _asked_by_project():
             reads.note_variable(key)
         value: str = plain(self, key)
         return value
 
     kind.__getitem__ = __getitem__
+
+
+def _observe_threads() -> None:
+    """Hands the observation on to the threads that a step starts; a context variable does not go there by itself."""
+    plain = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        reads = current()
+        if reads is not None:
+            setattr(self, _THREAD_ATTRIBUTE, reads)
+        plain(self)
+
+    threading.Thread.start = start  # type: ignore[method-assign]
 
 
 def _asked_by_project() -> bool:
@@ -219,4 +231,8 @@ def _asked_by_project() -> bool:
     frame = sys._getframe(2)
     while frame.f_code.co_filename in _PASSING and frame.f_back is not None:
         frame = frame.f_back
-    return origins.of_file(frame.f_code.co_filename).is_project
+    token = _active.set(_UNOBSERVED)
+    try:
+        return origins.of_file(frame.f_code.co_filename).is_project
+    finally:
+        _active.reset(token)

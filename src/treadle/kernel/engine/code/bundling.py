@@ -43,6 +43,8 @@ _SECRET = re.compile(
 )
 _INDENTED_IMPORT = re.compile(rb"^[ \t]+(from|import)[ \t]", re.MULTILINE)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+_SCRIPTS = (Path(sys.prefix) / "bin", Path(sys.prefix) / "Scripts")
+"""Where console scripts lie: `pytest` or `treadle` as `__main__` is nobody's source."""
 _CELLS = "treadle_cells"
 
 
@@ -202,7 +204,9 @@ class _Collected:
         return "/".join(path.parts[-depth:])
 
     def _is_excluded(self, path: Path) -> bool:
-        inside = path.relative_to(self.root) if path.is_relative_to(self.root) else Path(path.name)
+        inside = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        if path.parent in _SCRIPTS:
+            return True
         return bool(_EXCLUDED_FOLDERS.intersection(inside.parts)) or _SECRET.search(inside.as_posix()) is not None
 
 

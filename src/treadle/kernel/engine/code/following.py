@@ -125,7 +125,10 @@ class Following:
             home = getattr(inner, "__module__", None)
             module = sys.modules.get(home) if isinstance(home, str) else None
             module_globals = vars(module) if module is not None else {}
-            self._bind("step", thing, Place.of(module_globals, module_globals.get("__file__") or "<string>"))
+            place = Place.of(module_globals, module_globals.get("__file__") or "<string>")
+            bound = self._bind("step", thing, place, role="decorator", part="step")
+            if not isinstance(thing, FunctionType):
+                self._part("step", bound)
 
     def depend(self, things: Iterable[object]) -> None:
         """Adds what a step is declared to depend on: paths by the file's content, code as code, the rest by value."""
@@ -288,11 +291,12 @@ class Following:
             return shapes.of_code(code)
         dropped = set[int]()
         for index, each in enumerate(node.decorator_list):
-            for position, chain in enumerate(names.in_syntax(each)):
+            callee = names.chain_of(each.func if isinstance(each, ast.Call) else each)
+            if callee is not None and _is_ours(self._resolve(callee, place)[0]):
+                dropped.add(index)  # what Treadle's own decorators say does not change what the body computes
+                continue
+            for chain in names.in_syntax(each):
                 value, _, where = self._resolve(chain, place)
-                if position == 0 and _is_ours(value):
-                    dropped.add(index)  # what Treadle's own decorators say does not change what the body computes
-                    break
                 if value is not MISSING:
                     self._bind(".".join(chain), value, where, role="decorator")
         if role == "step":
@@ -404,8 +408,11 @@ class Following:
                 return ""
             self._part(f"unresolved {spelled} ({place.label})", "")
             return f"{spelled}=?"
-        if id(value) in _DYNAMIC:
-            self._dynamic(_DYNAMIC[id(value)], node, place, in_module=in_module)
+        dynamic = _DYNAMIC.get(id(value))
+        if dynamic is None and (value is importlib or value is builtins) and chain[-1] in _DYNAMIC.values():
+            dynamic = chain[-1]
+        if dynamic is not None:
+            self._dynamic(dynamic, node, place, in_module=in_module)
         if in_module and where is place and not isinstance(value, CODE) and not _is_step(value):
             return ""  # the module's own values: its source says how they are made
         return f"{spelled}={self._bind(name, value, where)}"

@@ -113,6 +113,8 @@ def label(filename: str, module_globals: dict[str, Any]) -> str:
     return "/".join(parts[-depth:])
 
 
-def of_folder(folder: str) -> Origin:
-    """Whose folder it is; remembered, since files of one folder share it."""
-    return of_file(os.path.join(folder, "_"))
+def is_library(path: str) -> bool:
+    """Whether a file lies among installed packages, in the standard library or in Treadle, by its path alone."""
+    return (
+        path.startswith((_STANDARD, _TREADLE)) or "site-packages" + os.sep in path or "dist-packages" + os.sep in path
+    )

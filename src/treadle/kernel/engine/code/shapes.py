@@ -10,14 +10,15 @@ Treadle's own steps, whose annotations choose the type of a frame).
 from __future__ import annotations
 
 import ast
-import sys
+import dis
 from types import CodeType
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "property", "setter", "getter", "deleter", "override"})
 _SKIPPED = frozenset({"ctx", "type_comment", "kind", "type_params", "type_ignores"})
-_NEW_LOCALS, _HAS_DOCSTRING = 0x2, 0x4000000
+_HAS_DOCSTRING = 0x4000000  # a flag of code objects from 3.14 on
+_CONSTANT = frozenset(dis.hasconst)
 _EMPTY: frozenset[ast.AST] = frozenset()
 
 
@@ -63,24 +64,20 @@ def of_code(code: CodeType) -> str:
     """The shape of a code object, for where there is no source to trust: its instructions, names and constants without
     lines and docstring. Formatting may change it in rare cases (an `if` broken over lines), a change of meaning must.
     """
-    constants = [
-        of_code(each) if isinstance(each, CodeType) else _constant(each)
-        for index, each in enumerate(code.co_consts)
-        if not (index == 0 and isinstance(each, str) and _may_be_docstring(code))
-    ]
     facts = (
         code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & ~_HAS_DOCSTRING,
         code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
-        getattr(code, "co_exceptiontable", b""), code.co_code,
+        getattr(code, "co_exceptiontable", b""),
     )  # fmt: skip
-    return f"Code {facts!r} [{' '.join(constants)}]"
-
-
-def _may_be_docstring(code: CodeType) -> bool:
-    """Functions keep their docstring, or None, as the first constant; from 3.14 on a flag says whether there is one."""
-    if sys.version_info >= (3, 14):
-        return bool(code.co_flags & _HAS_DOCSTRING)
-    return bool(code.co_flags & _NEW_LOCALS) and not code.co_name.startswith("<")
+    out = [f"Code {facts!r}"]
+    for each in dis.get_instructions(code):
+        if each.opcode in _CONSTANT:
+            out.append(
+                f"{each.opname} {of_code(each.argval) if isinstance(each.argval, CodeType) else _constant(each.argval)}"
+            )
+        else:
+            out.append(f"{each.opname} {each.arg}")
+    return " ".join(out)
 
 
 def _constant(value: object) -> str:

@@ -84,7 +84,7 @@ class LightGbm:
         except ImportError:
             raise MissingExtra.of("lightgbm", "lightgbm", "Loading this model") from None
         model, state = _unpacked(source, "model.txt", self.classes)
-        booster: Any = lightgbm.Booster(model_str=model.decode(), params={"verbosity": -1}) if model else None
+        booster: Any = lightgbm.Booster(model_str=model.decode()) if model else None
         if state["class"] == "Booster":
             booster.best_iteration = state["attributes"]["best_iteration"]
             booster.best_score = state["attributes"]["best_score"]

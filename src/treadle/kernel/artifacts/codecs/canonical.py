@@ -31,9 +31,15 @@ IGNORED = frozenset(
         "pre_dispatch",
     }
     | {"_sklearn_version", "__version__", "refit_time_", "fit_time_", "thread_limit"}
-    | {"_random_seed", "_feature_subsample_rng"}  # what is left of the dice when no seed was given; the trees are cast
+    | {"_random_seed", "_feature_subsample_rng"}
 )
 """Attributes that are no part of what a model is."""
+
+_IGNORED_OF = {"_BinMapper": frozenset({"random_state"})}
+"""What is left of the dice in a part of a model; the model's own parameter counts."""
+
+_COUNTING = ("KDTree", "BallTree")
+"""Trees that count their calls: places 7 to 10 of their state."""
 
 Inner = Callable[[Any], str | None]
 """The digest of an object that has a codec of its own; None for all others."""
@@ -103,7 +109,7 @@ class _Walk:
 
     def _object(self, value: Any, kind: type) -> bytes:
         if hasattr(value, "__dict__") and not _has_own_reduce(kind):
-            return self._joined(kind, self._attributes(vars(value)))
+            return self._joined(kind, self._attributes(vars(value), kind))
         try:
             reduced = value.__reduce_ex__(2)
         except Exception as problem:  # whatever a foreign type raises here, the answer is the same
@@ -114,21 +120,21 @@ class _Walk:
             ) from problem
         if isinstance(reduced, str):
             return _leaf("name", f"{kind.__module__}:{reduced}")
-        return self._joined(kind, self._reduced(reduced))
+        return self._joined(kind, self._reduced(reduced, kind))
 
-    def _reduced(self, reduced: tuple[Any, ...]) -> Iterable[bytes]:
+    def _reduced(self, reduced: tuple[Any, ...], kind: type) -> Iterable[bytes]:
         make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         yield self.digest(make)
         yield self.digest(arguments)
         if isinstance(state, dict):
-            yield from self._attributes(state)
+            yield from self._attributes(state, kind)
         else:
-            yield self.digest(state)
+            yield self.digest(state[:7] + state[11:] if kind.__name__.startswith(_COUNTING) and state else state)
         yield self.digest(list(items) if items is not None else None)
         yield self.digest(dict(pairs) if pairs is not None else None)
 
-    def _attributes(self, state: dict[str, Any]) -> Iterable[bytes]:
-        for name in sorted(state.keys() - IGNORED):
+    def _attributes(self, state: dict[str, Any], kind: type) -> Iterable[bytes]:
+        for name in sorted(state.keys() - IGNORED - _IGNORED_OF.get(kind.__name__, frozenset())):
             value = state[name]
             if name == "cv_results_" and isinstance(value, dict):
                 value = {key: item for key, item in value.items() if not key.endswith("_time")}

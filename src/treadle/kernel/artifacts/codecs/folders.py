@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -58,10 +59,8 @@ class Files:
         if as_type is bytes:
             return source.bytes()
         name = PurePosixPath(str(source.meta.get("name", "file"))).name or "file"
-        place = source.shelf.workspace() / source.artifact.digest[7:] / name
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _copy(source.shelf, source.blob, place, executable=bool(source.meta.get("executable")))
+        place = _fresh(source) / name
+        _copy(source.shelf, source.blob, place, executable=bool(source.meta.get("executable")))
         return place
 
     def parts(self, source: Source) -> Iterable[str]:
@@ -84,9 +83,8 @@ class Folders:
         return FolderDraft(self, shelf, value)
 
     def load(self, source: Source, as_type: Any) -> Path:
-        place = source.shelf.workspace() / source.artifact.digest[7:]
-        if not place.exists():
-            unpack_folder(source, place)
+        place = _fresh(source) / "folder"
+        unpack_folder(source, place)
         return place
 
     def parts(self, source: Source) -> Iterable[str]:
@@ -186,6 +184,13 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 else "It has no bytes of its own.",
                 fix="Copy the file itself into the folder, or leave it out.",
             )
+
+
+def _fresh(source: Source) -> Path:
+    """A new folder in the workspace: whoever reads an artifact has a copy of their own, and may write into it."""
+    workspace = source.shelf.workspace()
+    workspace.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{source.artifact.digest[7:19]}-", dir=workspace))
 
 
 def read_manifest(source: Source) -> Manifest:

@@ -49,6 +49,7 @@ class PickleDraft:
         return self._digest
 
     def store(self) -> Artifact:
+        digest = self.digest()
         try:
             data = pickle.dumps(self._value, protocol=5)
         except (pickle.PicklingError, TypeError, AttributeError) as problem:
@@ -57,4 +58,4 @@ class PickleDraft:
                 why=str(problem),
                 fix="Return data instead: a frame, a dict, bytes, or the path of a file.",
             ) from problem
-        return placed(self._codec, self._shelf, self.digest(), data, {"class": type(self._value).__qualname__})
+        return placed(self._codec, self._shelf, digest, data, {"class": type(self._value).__qualname__})

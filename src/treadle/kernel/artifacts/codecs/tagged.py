@@ -3,7 +3,7 @@
 Lists, dicts with text keys, text, integers, finite floats, booleans and None are themselves. Everything else is an object
 with the key "$" that names what it is:
 
-    {"$":"tuple","v":[…]}    set frozenset deque              {"$":"float","v":"nan"}   inf -inf
+    {"$":"tuple","v":[…]}    set frozenset deque              {"$":"float","v":"nan"}   inf -inf;  "int" in hex beyond 4,000 digits
     {"$":"dict","v":[[key,value],…]}                          whose keys are no text, or are "$"; also OrderedDict Counter defaultdict
     {"$":"bytes","v":"base64"}   bytearray; text that is no Unicode as "str"
     {"$":"datetime","v":"ISO 8601","zone":"Europe/Berlin","fold":1}    date time timedelta
@@ -39,6 +39,8 @@ MARK = "$"
 
 _PLAIN = {int, bool, type(None), str}
 _PLAIN_OR_FLOAT = {*_PLAIN, float}
+_LONG_BITS = 14_000
+"""Python refuses to write longer integers in decimal."""
 _FACTORIES: dict[str, Any] = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set)}
 
 Child = Callable[[Any], Any]
@@ -86,12 +88,12 @@ class Inner:
 def tag(value: Any, child: Child) -> Any:
     """The tree of a value; `child` makes drafts for what JSON does not know, or raises NotStorable."""
     kind = type(value)
+    if kind is str:
+        return value if _is_unicode(value) else _tagged("str", _base64(value.encode("utf-8", "surrogatepass")))
+    if kind is int:
+        return value if value.bit_length() < _LONG_BITS else _tagged("int", hex(value))
     if kind in _PLAIN:
-        return (
-            value
-            if kind is not str or _is_unicode(value)
-            else _tagged("str", _base64(value.encode("utf-8", "surrogatepass")))
-        )
+        return value
     if kind is float:
         return value if math.isfinite(value) else _tagged("float", str(value))
     if kind is list:
@@ -175,18 +177,15 @@ def _tag_time(value: dt.time, _: Child) -> dict[str, Any]:
 
 def _moment(name: str, value: dt.datetime | dt.time, written: dt.datetime | dt.time) -> dict[str, Any]:
     zone = value.tzinfo
-    tagged = _tagged(name, written.isoformat())
-    if isinstance(zone, zoneinfo.ZoneInfo):
-        if zone.key is None:
-            raise NotStorable(
-                "A time in a zone without a name cannot be stored.", fix="Use zoneinfo.ZoneInfo('Europe/Berlin')."
-            )
-        tagged["zone"] = zone.key
-    elif zone is not None and type(zone) is not dt.timezone:
+    is_named = isinstance(zone, zoneinfo.ZoneInfo)
+    if (is_named and zone.key is None) or (zone is not None and not is_named and type(zone) is not dt.timezone):  # type: ignore[union-attr]
         raise NotStorable(
             f"A time in a zone of type {type(zone).__module__}.{type(zone).__qualname__} cannot be stored exactly.",
-            fix="Use zoneinfo.ZoneInfo or datetime.UTC.",
+            fix="Use zoneinfo.ZoneInfo('Europe/Berlin') or datetime.UTC.",
         )
+    tagged = _tagged(name, written.isoformat())
+    if isinstance(zone, zoneinfo.ZoneInfo):
+        tagged["zone"] = zone.key
     if value.fold:
         tagged["fold"] = 1
     return tagged
@@ -400,6 +399,7 @@ _READERS: dict[str, Callable[[dict[str, Any], Any], Any]] = {
     "bytearray": lambda tree, _: bytearray(base64.b64decode(tree["v"])),
     "str": lambda tree, _: base64.b64decode(tree["v"]).decode("utf-8", "surrogatepass"),
     "float": lambda tree, _: float(tree["v"]),
+    "int": lambda tree, _: int(tree["v"], 16),
     "datetime": _read_moment(dt.datetime),
     "time": _read_moment(dt.time),
     "date": lambda tree, _: dt.date.fromisoformat(tree["v"]),

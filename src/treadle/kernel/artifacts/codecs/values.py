@@ -27,8 +27,8 @@ class Values:
         try:
             if tagged.is_plain(value):
                 return _plain(self, value, shelf)
-        except UnicodeEncodeError:
-            pass  # text that is no Unicode is tagged
+        except ValueError:
+            pass  # text that is no Unicode, integers of thousands of digits: they are tagged
         except RecursionError:
             raise _too_deep(value) from None
         try:

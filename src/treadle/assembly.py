@@ -14,18 +14,31 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from treadle.ground.clock import Clock, system_clock
 from treadle.ground.ids import NewId, new_id
 from treadle.ground.settings import Settings, load
 
 if TYPE_CHECKING:
+    from treadle.kernel.artifacts import Artifact
     from treadle.kernel.artifacts.blobs import BlobStore
     from treadle.kernel.artifacts.service import Artifacts
     from treadle.kernel.catalog import EvidenceRows, Refs
+    from treadle.kernel.engine.ports import Executor
+    from treadle.kernel.engine.service import Engine
     from treadle.kernel.events import EventLog
+    from treadle.kernel.governance import Caller
     from treadle.kernel.store import Store
+    from treadle.loops.release import Release
+    from treadle.loops.release.servable import RegisteredModels
+    from treadle.systems.collect import Datasets
+    from treadle.systems.train import Models
+
+T = TypeVar("T")
+
+_EXECUTORS = {"in-process": "inprocess", "pool": "pool", "ray": "ray"}
+"""The setting's words -> the engine's names."""
 
 
 class Workspace:
@@ -72,9 +85,9 @@ class Workspace:
         """Bytes: a folder in the home, another folder, or an object store."""
         place = self.settings.artifacts
         if "://" in place:
-            from treadle.backends.obstore import ObjectBlobs
+            from treadle.backends.obstore import ObstoreBlobs
 
-            return self._closing(ObjectBlobs.from_url(place, cache=self.home / "cache"))
+            return self._closing(ObstoreBlobs.from_url(place, cache=self.home / "cache"))
         from treadle.kernel.artifacts.local import LocalBlobs
 
         return LocalBlobs(Path(place) if place else self.home / "artifacts")
@@ -103,7 +116,110 @@ class Workspace:
 
         return EvidenceRows(self.events, self.clock, self.new_id)
 
-    def _closing(self, resource: Any) -> Any:
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs pipelines; it records code and environment beside every run."""
+        from treadle.kernel.engine.code import fingerprint
+        from treadle.kernel.engine.code_store import bundler
+        from treadle.kernel.engine.observing import observe
+        from treadle.kernel.engine.service import Engine, Surroundings
+
+        home = str(self.home.absolute())
+        return self._closing(
+            Engine(
+                self.store,
+                self.artifacts,
+                project=self.project,
+                actor=self.actor,
+                clock=self.clock,
+                new_id=self.new_id,
+                fingerprint=fingerprint,
+                executors={"pool": self._pool, "ray": self._ray},
+                executor=_EXECUTORS[self.settings.executor],
+                observe=lambda **declared: observe(**declared, ignored=(home,)),
+                surroundings=Surroundings(environment=self._record_environment, bundle=self._record_code),
+                bundler=bundler(self.artifacts, self.settings.project_root),
+            )
+        )
+
+    def _pool(self) -> Executor:
+        from treadle.kernel.engine.pool.pool import ProcessPool
+
+        folder = str(self.home.absolute() / "code")
+        return ProcessPool(self.artifacts, workers=self.settings.workers or None, bundles=folder)
+
+    def _ray(self) -> Executor:
+        from treadle.backends.ray import RayExecutor
+
+        return RayExecutor(self.artifacts)
+
+    def _record_environment(self) -> str:
+        """Stores the description of interpreter, libraries and machine; answers its digest."""
+        from dataclasses import asdict
+
+        from treadle.kernel.engine.environment import capture
+
+        return self._record(self.artifacts.put(asdict(capture(self.settings.project_root)), kind="environment"))
+
+    def _record_code(self, pipeline: Any) -> str | None:
+        """Stores the project's source as it is now; answers the bundle's digest."""
+        from treadle.kernel.engine.code.bundling import bundle
+
+        made = bundle(pipeline.function, self.settings.project_root)
+        return self._record(self.artifacts.put(made.content, kind="code"))
+
+    def _record(self, artifact: Artifact) -> str:
+        """Makes an artifact known to the project; answers its digest."""
+        from treadle.kernel.catalog import ArtifactRows
+
+        rows = ArtifactRows()
+        with self.store.read() as reader:
+            is_known = rows.find(reader, self.project, artifact.digest) is not None
+        if not is_known:
+            self.store.write(lambda tx: rows.record(tx, self.project, [artifact], at=self.clock()))
+        return artifact.digest
+
+    # The systems
+
+    @cached_property
+    def caller(self) -> Caller:
+        """The person at the keyboard, who owns the home."""
+        from treadle.kernel.governance import Caller
+
+        return Caller(project=self.project, actor=self.actor)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        from treadle.systems.collect import Datasets
+
+        root = self.home.absolute() / "tables"
+        inbox = self.home.absolute() / "inbox"
+        return Datasets(self.store, self.events, self.refs, root, self.clock, self.new_id, inbox=inbox)
+
+    @cached_property
+    def models(self) -> Models:
+        from treadle.systems.train import Models
+
+        return Models(self.store, self.refs, self.evidence, self.events, self.clock)
+
+    @cached_property
+    def servable(self) -> RegisteredModels:
+        """The registry as serving sees it."""
+        from treadle.loops.release.servable import RegisteredModels
+
+        return RegisteredModels(self.store, self.models, self.artifacts)
+
+    @cached_property
+    def release(self) -> Release:
+        from treadle.loops.release import Release
+
+        return Release(self.store, self.models, self.evidence, self.events, self.artifacts)
+
+    def serving_area(self, project: str) -> Path:
+        """The folder that the model servers of a project read."""
+        return self.home.absolute() / "serving" / project
+
+    def _closing(self, resource: T) -> T:
         if hasattr(resource, "close"):
             self._open.append(resource)
         return resource

@@ -1,0 +1,137 @@
+"""Datasets as a user's script sees them: land rows, take a snapshot, hand it to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from treadle.assembly import Workspace, current_workspace
+from treadle.kernel.engine.context import current_driver
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from treadle.kernel.vocabulary.datasets import Snapshot
+    from treadle.systems.collect import Landing
+
+NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedSnapshot:
+    """A snapshot that a run is pinned to. As an argument of a step it is known by its content; the body gets its rows.
+
+    `digest` is the content's identity, so a compacted or restored snapshot with the same rows is the same input.
+    It pickles as a few words: a worker opens the workspace of its own settings and reads the files.
+    """
+
+    id: str
+    dataset: str
+    version: int
+    digest: str
+    rows: int
+    project: str
+    home: str
+    store: str
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows, lazily, with `_landing` and `_row`."""
+        workspace = self._workspace()
+        snapshot = workspace.datasets.snapshot(self.project, self.dataset, self.id)
+        return workspace.datasets.scan(self.project, snapshot)
+
+    def treadle_load(self, as_type: Any) -> Any:
+        """The rows in the type that a step's annotation asks for; a Polars data frame where it says nothing."""
+        from treadle.ground import frames
+
+        wanted = f"{getattr(as_type, '__module__', '')}.{getattr(as_type, '__name__', '')}"
+        if wanted.startswith("polars.") and wanted.endswith("LazyFrame"):
+            return self.scan()
+        table = self.scan().collect()
+        if wanted.startswith("pyarrow."):
+            return frames.to_arrow(table)
+        if wanted.startswith("pandas."):
+            return frames.to_pandas(table)
+        return frames.to_numpy(table) if wanted == "numpy.ndarray" else table
+
+    def treadle_producer(self) -> str | None:
+        """What made it, for lineage: the snapshot itself, whose landing says the rest."""
+        return self.id
+
+    def _workspace(self) -> Workspace:
+        workspace = current_workspace()
+        if str(workspace.home.absolute()) == self.home and workspace.settings.store == self.store:
+            return workspace
+        from treadle.assembly import open_workspace
+
+        return open_workspace(self.home, project=self.project, store=self.store)
+
+
+class DatasetHandle:
+    """A dataset by name; it need not exist before the first landing."""
+
+    def __init__(self, name: str, workspace: Workspace) -> None:
+        self.name, self._workspace = name, workspace
+
+    def __repr__(self) -> str:
+        return f"<dataset {self.name}>"
+
+    def land(
+        self, source: Any, *, key: str | None = None, event_column: str | None = None, **options: Any
+    ) -> Sequence[Landing]:
+        """Lands what is new in a source, or a frame. See `Datasets.land` for the options."""
+        workspace = self._workspace
+        driver: Any = current_driver.get()
+        run = None if driver is None else driver.run
+        return workspace.datasets.land(
+            workspace.caller, self.name, source, key=key, event_column=event_column, run=run, **options
+        )
+
+    def snapshot(self, at: str | int | datetime = NOW) -> PinnedSnapshot:
+        """The snapshot at a version, tag, id or time; the newest by default.
+
+        Inside a pipeline it is resolved once and recorded, so that a resumed run sees the very same rows.
+        Raises DatasetNotFound, SnapshotNotFound.
+        """
+        workspace = self._workspace
+        wanted = _wanted(at)
+
+        def resolve(_: object = None) -> str:
+            return workspace.datasets.snapshot(workspace.project, self.name, wanted).id
+
+        if current_driver.get() is None:
+            found = resolve()
+        else:
+            found = workspace.engine.act("snapshot", resolve, params={"dataset": self.name, "at": wanted or NOW})
+        return self._pinned(workspace.datasets.snapshot(workspace.project, self.name, found))
+
+    def history(self) -> Sequence[Snapshot]:
+        """Every snapshot, oldest first."""
+        from treadle.systems.collect.records import NamedDataset
+
+        return self._workspace.datasets.history(self._workspace.caller, NamedDataset(name=self.name))
+
+    def _pinned(self, snapshot: Snapshot) -> PinnedSnapshot:
+        return PinnedSnapshot(
+            id=snapshot.id,
+            dataset=snapshot.dataset,
+            version=snapshot.version,
+            digest=snapshot.content_id,
+            rows=snapshot.rows,
+            project=self._workspace.project,
+            home=str(self._workspace.home.absolute()),
+            store=self._workspace.settings.store,
+        )
+
+
+def dataset(name: str) -> DatasetHandle:
+    """A dataset of the current workspace."""
+    return DatasetHandle(name, current_workspace())
+
+
+def _wanted(at: str | int | datetime) -> str | None:
+    if isinstance(at, datetime):
+        return at.isoformat()
+    return None if at == NOW else str(at)

@@ -1,0 +1,176 @@
+"""Models as a user's pipeline sees them: describe their inputs, choose the best, register, challenge the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from treadle.assembly import current_workspace
+from treadle.ground.errors import InvalidInput
+from treadle.kernel.engine.context import current_driver
+from treadle.kernel.engine.handles import Handle, load
+
+if TYPE_CHECKING:
+    from treadle.kernel.store import Transaction
+    from treadle.loops.release import GatePolicy, Verdict
+    from treadle.systems.train import ModelVersion
+
+
+class NothingToChooseFrom(InvalidInput):
+    code = "model.nothing_to_choose_from"
+
+
+def signature(
+    frame: Any,
+    *,
+    features: Sequence[str],
+    task: str = "binary",
+    classes: Sequence[str] = (),
+    threshold: float | None = None,
+    categories: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """The signature of a model that takes these columns of the frame, in this order. See `describe_inputs`."""
+    from treadle.loops.release.registering import describe_inputs
+
+    return describe_inputs(
+        load(frame), features=features, task=task, classes=classes, threshold=threshold, categories=categories
+    )
+
+
+def best_of(candidates: Sequence[Any], *, metric: str, largest: bool = True) -> Any:
+    """The handle of the candidate whose step logged the best value of a metric; who was compared is recorded.
+
+    Raises NothingToChooseFrom when there is none, or one of them did not log the metric.
+    """
+    values = [_metric(candidate, metric) for candidate in candidates]
+    if not values:
+        raise NothingToChooseFrom("There is no candidate to choose from.", fix="Give best_of at least one handle.")
+
+    def choose(_: Transaction) -> dict[str, Any]:
+        ranked = sorted(range(len(values)), key=lambda place: (-values[place] if largest else values[place], place))
+        return {"chosen": ranked[0], "metric": metric, "values": values, "paths": [c.path for c in candidates]}
+
+    inputs = {f"candidate[{place}]": candidate for place, candidate in enumerate(candidates)}
+    answer = current_workspace().engine.act("best_of", choose, inputs=inputs, params={"metric": metric})
+    return candidates[answer["chosen"]]
+
+
+def register(
+    name: str,
+    model: Any,
+    *,
+    signature: Any,
+    probe: Any,
+    metrics: Mapping[str, float] | None = None,
+    data: Mapping[str, Any] | None = None,
+    reference: Mapping[str, Any] | None = None,
+    card: Any = None,
+    description: str = "",
+) -> ModelVersion:
+    """Registers the result of a step as the next version of a model, and answers the version.
+
+    model: the handle of the step that made it. signature: what `td.signature` gave. probe: a frame with a few rows of
+    its inputs; the scores that the model gives for them are stored, and every server has to give them again before it
+    takes traffic. metrics: by default those that the step logged. data: snapshots by role (`{"training": snapshot}`).
+    reference: handles of frames that monitoring starts from (`{"training": …, "validation": …}`).
+    In a resumed run the recorded version is answered and nothing is registered twice.
+    """
+    from treadle.kernel.catalog import ArtifactRows
+    from treadle.loops.release.registering import make_probe
+    from treadle.systems.train import Registration
+
+    workspace = current_workspace()
+    if not isinstance(model, Handle):
+        raise InvalidInput(
+            f"Only what a step made can be registered, not a bare {type(model).__qualname__}.",
+            why="A version names the run that made it, so that it can be explained and made again.",
+            fix="Call td.register inside a pipeline, with the handle that the training step returned.",
+        )
+    described = load(signature)
+    value = make_probe(load(model), described, load(probe))
+    kept = workspace.artifacts.put(value)
+    driver: Any = current_driver.get()
+    registration = Registration(
+        model=name,
+        digest=model.digest,
+        signature=described,
+        probe=kept.digest,
+        card=None if card is None else card.digest,
+        metrics=dict(metrics if metrics is not None else model.metrics),
+        data={role: getattr(snapshot, "id", str(snapshot)) for role, snapshot in (data or {}).items()},
+        reference={role: getattr(found, "digest", found) for role, found in (reference or {}).items()},
+        description=description,
+    )
+
+    def effect(tx: Transaction) -> dict[str, Any]:
+        ArtifactRows().record(tx, workspace.project, [kept], at=workspace.clock())
+        version = workspace.models.register_in(
+            tx, workspace.caller, registration, run=model.run, root=None if driver is None else driver.session.root
+        )
+        return {"model": version.model, "number": version.number}
+
+    answer = workspace.engine.act(
+        "register", effect, inputs={"model": model}, params={"name": name, "probe": kept.digest}, durable=True
+    )
+    with workspace.store.read() as reader:
+        return workspace.models.resolve(reader, workspace.project, answer["model"], str(answer["number"]))
+
+
+def challenge(
+    version: ModelVersion,
+    evaluation: Any,
+    *,
+    policy: GatePolicy | None = None,
+    alias: str = "champion",
+    champion_is: str = "the baseline",
+    window: str = "",
+) -> Verdict:
+    """Lets a version meet whoever holds the alias, and promotes or refuses it, with the reason on record.
+
+    evaluation: the handle of a frame with `truth`, `challenger` and `champion`: the same rows scored by both. The
+    decision, its evidence and the move of the alias are one commit; in a resumed run the recorded verdict is answered.
+    """
+    from dataclasses import asdict
+
+    from treadle.loops.release import Challenge, GatePolicy, Verdict
+
+    workspace = current_workspace()
+    driver: Any = current_driver.get()
+    request = Challenge(
+        model=version.model,
+        version=version.number,
+        evaluation=evaluation.digest,
+        alias=alias,
+        policy=policy or GatePolicy(),
+        champion_is=champion_is,
+        window=window,
+        run=None if driver is None else driver.session.root,
+    )
+    judged: list[Any] = []
+
+    def effect(tx: Transaction) -> dict[str, Any]:
+        if not judged:
+            judged.append(workspace.release.judge(workspace.caller, request))
+        decision, champion = judged[0]
+        return asdict(workspace.release.commit(tx, workspace.caller, request, decision, champion))
+
+    answer = workspace.engine.act(
+        "challenge",
+        effect,
+        inputs={"evaluation": evaluation},
+        params={"model": version.model, "version": version.number, "alias": alias, "policy": asdict(request.policy)},
+        durable=True,
+    )
+    return Verdict(**answer)
+
+
+def _metric(candidate: Any, metric: str) -> float:
+    value = candidate.metrics.get(metric) if isinstance(candidate, Handle) else None
+    if value is None:
+        known = ", ".join(sorted(candidate.metrics)) if isinstance(candidate, Handle) else "none"
+        raise NothingToChooseFrom(
+            f"A candidate has no metric {metric!r}.",
+            why=f"It logged: {known or 'none'}.",
+            fix=f"Log it in the step: td.log_metric({metric!r}, value)",
+        )
+    return float(value)

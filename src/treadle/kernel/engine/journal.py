@@ -351,14 +351,16 @@ class Journal:
             row = reader.find(sql.find_waiting, {"project": self.project, "run": run})
         return (False, None, None) if row is None else (row[6] is not None, of_text(row[5]), row[3])
 
-    def note(self, run: str, **columns: str | None) -> None:
-        """Fills in what became known of the root while it ran: `environment`, `bundle`."""
+    def note_surroundings(self, environment: str | None, bundle: str | None) -> None:
+        """Fills in where the root run ran, and from which code: digests of recorded artifacts."""
 
         def work(tx: Transaction) -> None:
             self._check(tx)
-            for name, value in columns.items():
-                statement = sql.set_environment if name == "environment" else sql.set_bundle
-                tx.execute(statement, {"project": self.project, "id": run, name: value})
+            key = {"project": self.project, "id": self.fence.root}
+            if environment is not None:
+                tx.execute(sql.set_environment, {**key, "environment": environment})
+            if bundle is not None:
+                tx.execute(sql.set_bundle, {**key, "bundle": bundle})
 
         self.store.write(work)
 

@@ -42,10 +42,10 @@ INPROCESS = "inprocess"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a run records of where it runs; each is asked once a run, in the background. None: not recorded.
+    """What a run records of where it runs; each is asked once a run. None: not recorded.
 
-    environment: stores the description of interpreter, libraries and machine; answers its digest.
-    bundle: stores the source of the project's modules; answers the digest, or None when there is none.
+    environment: records the description of interpreter, libraries and machine; answers its digest.
+    bundle: records the source of the project's modules; answers the digest, or None when there is none.
     platform: the machine type, for steps with `cache_scope="platform"`.
     """
 
@@ -298,13 +298,12 @@ class Engine:
         run = PipelineRun[Any](id=session.root, path=pipeline.name, counts=session.counts)
         driver = RunDriver(session, session.root, pipeline.name)
         heartbeat = Heartbeat(session, self._beat_s)
-        recording = self._record_surroundings(session, pipeline)
         capture.install()
         heartbeat.start()
         shown = self._show(session, pipeline.name) if self._show is not None else None
         try:
             value = self._body(driver, pipeline, arguments)
-            recording()
+            self._record_surroundings(session, pipeline)
             journal.close_run(
                 run.id,
                 "done",
@@ -322,9 +321,9 @@ class Engine:
         except RunCancelled as error:
             run.error, run.status = error, "cancelled"
         except Exception as error:
-            self._end_failed(session, run, error, "failed")
+            self._end_failed(session, pipeline, run, error, "failed")
         except BaseException as error:
-            self._end_failed(session, run, error, "interrupted")
+            self._end_failed(session, pipeline, run, error, "interrupted")
             raise
         finally:
             if shown is not None:
@@ -346,12 +345,15 @@ class Engine:
         finally:
             current_driver.reset(token)
 
-    def _end_failed(self, session: Session, run: PipelineRun[Any], error: BaseException, status: str) -> None:
+    def _end_failed(
+        self, session: Session, pipeline: Pipeline[..., Any], run: PipelineRun[Any], error: BaseException, status: str
+    ) -> None:
         if session.dispatcher is not None:
             session.dispatcher.stop(RunCancelled("The run has ended, since another step of it failed."))
         run.error, run.status = error, status
         error.add_note(f"This was the run {run.id}. Once mended, go on with: treadle resume {run.id}")
         try:
+            self._record_surroundings(session, pipeline)
             session.journal.close_run(run.id, status, failure=failure_of(error, run.path))
         except LeaseLost as lost:
             run.error = reason_of(session.journal, lost)
@@ -359,24 +361,13 @@ class Engine:
         except TreadleError as second:  # the store is what failed: the run is found again by its lease
             error.add_note(f"That could not be recorded: {second}")
 
-    def _record_surroundings(self, session: Session, pipeline: Pipeline[..., Any]) -> Callable[[], None]:
-        """Describes environment and code beside the run; the answer waits for that and commits it."""
+    def _record_surroundings(self, session: Session, pipeline: Pipeline[..., Any]) -> None:
+        """Describes environment and code, as they are when all that the body needs has been imported."""
         ways = self.surroundings
-        if ways.environment is None and ways.bundle is None:
-            return lambda: None
-        found: dict[str, str | None] = {}
-
-        def describe() -> None:
-            if ways.environment is not None:
-                found["environment"] = ways.environment()
-            if ways.bundle is not None:
-                found["bundle"] = ways.bundle(pipeline)
-
-        def commit() -> None:
-            describe()
-            session.journal.note(session.root, **found)
-
-        return commit
+        environment = ways.environment() if ways.environment is not None else None
+        bundle = ways.bundle(pipeline) if ways.bundle is not None else None
+        if environment is not None or bundle is not None:
+            session.journal.note_surroundings(environment, bundle)
 
     def _notes(self, session: Session, pipeline: Pipeline[..., Any]) -> dict[str, Any]:
         notes: dict[str, Any] = {"target": target_of(pipeline)}

@@ -1,0 +1,44 @@
+"""Runners as processes of this host: the project's interpreter, in the unpacked code of its publication."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from treadle.kernel.catalog.artifacts import ArtifactRows
+from treadle.kernel.engine.code_store import unpacked
+from treadle.kernel.engine.publishing import get_publication
+from treadle.kernel.engine.scheduler import Firing
+from treadle.kernel.engine.service import Engine
+
+
+class Processes:
+    """Starts `treadle.kernel.engine.runner`. The runner opens its own engine, by the name given here."""
+
+    def __init__(self, engine: Engine, opener: str, *, folder: Path, environment: dict[str, str] | None = None) -> None:
+        """opener: `module:function` that gives an Engine without arguments. folder: where code is unpacked.
+
+        environment: variables for the runner besides those of this process.
+        """
+        self._engine, self._opener, self._folder = engine, opener, folder
+        self._environment = environment or {}
+
+    def start(self, firing: Firing) -> subprocess.Popen[bytes]:
+        """A runner for a firing."""
+        return self._popen(firing.publication, ["--firing", firing.id])
+
+    def resume(self, run: str, publication: str) -> subprocess.Popen[bytes]:
+        """A runner that goes on with a run."""
+        return self._popen(publication, ["--resume", run, "--publication", publication])
+
+    def _popen(self, publication_id: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+        engine = self._engine
+        with engine.store.read() as reader:
+            publication = get_publication(reader, engine.project, publication_id)
+            artifact = ArtifactRows().get(reader, engine.project, publication.bundle)
+        place = unpacked(artifact, engine.artifacts, str(self._folder))
+        paths = [str(place), *(each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each)]
+        environment = {**os.environ, **self._environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+        command = [publication.interpreter, "-m", "treadle.kernel.engine.runner", "--open", self._opener, *arguments]
+        return subprocess.Popen(command, cwd=place, env=environment, stdin=subprocess.DEVNULL)

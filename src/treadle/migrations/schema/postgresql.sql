@@ -37,6 +37,26 @@ CREATE TABLE anchor (
     CONSTRAINT pk_anchor PRIMARY KEY (project, position)
 );
 
+CREATE TABLE annotation (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    task TEXT NOT NULL,
+    annotator TEXT NOT NULL,
+    act TEXT NOT NULL,
+    value TEXT,
+    previous TEXT,
+    seconds DOUBLE PRECISION,
+    note TEXT NOT NULL,
+    event_at BIGINT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_annotation PRIMARY KEY (project, id)
+);
+
+CREATE INDEX ix_annotation_labels ON annotation (project, labels, id);
+
+CREATE INDEX ix_annotation_task ON annotation (project, task, annotator, id);
+
 CREATE TABLE artifact (
     project TEXT NOT NULL,
     digest TEXT NOT NULL,
@@ -212,6 +232,71 @@ CREATE UNIQUE INDEX ix_firing_id ON firing (project, id);
 
 CREATE INDEX ix_firing_state ON firing (project, state);
 
+CREATE TABLE incident (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    contract TEXT,
+    severity TEXT NOT NULL,
+    state TEXT NOT NULL,
+    title TEXT NOT NULL,
+    rows BIGINT NOT NULL,
+    occurrences BIGINT NOT NULL,
+    first_landing TEXT,
+    last_landing TEXT,
+    assignee TEXT,
+    note TEXT,
+    fixing_run TEXT,
+    opened_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    resolved_at BIGINT,
+    CONSTRAINT pk_incident PRIMARY KEY (project, id)
+);
+
+CREATE UNIQUE INDEX uq_incident_open ON incident (project, dataset, rule, cause) WHERE state <> 'resolved';
+
+CREATE TABLE label_lease (
+    project TEXT NOT NULL,
+    task TEXT NOT NULL,
+    annotator TEXT NOT NULL,
+    until_at BIGINT NOT NULL,
+    CONSTRAINT pk_label_lease PRIMARY KEY (project, task, annotator)
+);
+
+CREATE TABLE label_project (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    schema TEXT NOT NULL,
+    instructions TEXT NOT NULL,
+    overlap BIGINT NOT NULL,
+    lease_s BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_label_project PRIMARY KEY (project, name)
+);
+
+CREATE TABLE label_task (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    source TEXT NOT NULL,
+    data TEXT NOT NULL,
+    priority DOUBLE PRECISION NOT NULL,
+    answered BIGINT NOT NULL,
+    closed_at BIGINT,
+    review TEXT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_label_task PRIMARY KEY (project, id)
+);
+
+CREATE INDEX ix_label_task_labels ON label_task (project, labels, id);
+
+CREATE INDEX ix_label_task_queue ON label_task (project, labels, priority desc, id) WHERE closed_at is null;
+
+CREATE UNIQUE INDEX uq_label_task_source ON label_task (project, labels, source);
+
 CREATE TABLE landing (
     project TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -375,6 +460,55 @@ CREATE TABLE publication (
     actor TEXT NOT NULL,
     recorded_at BIGINT NOT NULL,
     CONSTRAINT pk_publication PRIMARY KEY (project, id)
+);
+
+CREATE TABLE quality_report (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    contract TEXT NOT NULL,
+    contract_version TEXT NOT NULL,
+    snapshot TEXT,
+    landing TEXT,
+    run TEXT,
+    passed BIGINT NOT NULL,
+    rows BIGINT NOT NULL,
+    refused BIGINT NOT NULL,
+    results TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_quality_report PRIMARY KEY (project, id)
+);
+
+CREATE INDEX ix_quality_report_dataset ON quality_report (project, dataset, id);
+
+CREATE TABLE quarantine (
+    project TEXT NOT NULL,
+    landing TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    contract TEXT,
+    contract_version TEXT,
+    rows BIGINT NOT NULL,
+    by_rule TEXT NOT NULL,
+    run TEXT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_quarantine PRIMARY KEY (project, landing)
+);
+
+CREATE INDEX ix_quarantine_dataset ON quarantine (project, dataset, landing);
+
+CREATE TABLE quarantine_decision (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    landing TEXT NOT NULL,
+    row BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    release TEXT,
+    actor TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    event TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_quarantine_decision PRIMARY KEY (project, dataset, landing, row)
 );
 
 CREATE TABLE ref (

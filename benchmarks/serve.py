@@ -1,0 +1,290 @@
+"""What does serving cost around a model, with schema, prediction log and metrics on?
+
+    python benchmarks/serve.py [--json] [--seconds 3]
+
+The baseline is a bare raw-ASGI handler on the same uvicorn with the same model behind it, in the same run: it trusts what
+comes in, logs nothing, counts nothing. Both answer the same bytes of one row of 20 numbers over kept-alive connections.
+The load comes from a process of its own (this file again, `load`) that speaks HTTP over plain sockets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+COLUMNS, TREES = 20, 100
+WARM_S = 0.5
+
+
+# -- the load ---------------------------------------------------------------------------------------------------------
+
+
+class Connection(asyncio.Protocol):
+    """Sends one request after the other and notes how long each answer took."""
+
+    def __init__(self, request: bytes, took: list[float], end: float, done: asyncio.Future[None]) -> None:
+        self.request, self.took, self.end, self.done = request, took, end, done
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+        self.ask()
+
+    def ask(self) -> None:
+        self.started = time.perf_counter()
+        self.transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head = self.buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        at = self.buffer.index(b"content-length: ") + 16
+        length = int(self.buffer[at : self.buffer.index(b"\r", at)])
+        if len(self.buffer) < head + 4 + length:
+            return
+        assert self.buffer.startswith(b"HTTP/1.1 200"), self.buffer
+        self.buffer = b""
+        now = time.perf_counter()
+        self.took.append(now - self.started)
+        if now < self.end:
+            self.ask()
+        else:
+            self.transport.close()
+            if not self.done.done():
+                self.done.set_result(None)
+
+
+async def ask_for(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], float]:
+    """How long each answer took, and all of them together."""
+    loop = asyncio.get_running_loop()
+    took: list[float] = []
+    started = time.perf_counter()
+    waiting: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]
+    for done in waiting:
+        one = Connection(request, took, started + seconds, done)
+        await loop.create_connection(lambda one=one: one, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.gather(*waiting)
+    return took, time.perf_counter() - started
+
+
+async def drive(port: int, request: bytes, connections: int, seconds: float) -> dict[str, float]:
+    await ask_for(port, request, connections, WARM_S)
+    took, elapsed = await ask_for(port, request, connections, seconds)
+    took.sort()
+    return {
+        "requests_per_s": round(len(took) / elapsed),
+        "p50_ms": round(statistics.median(took) * 1000, 4),
+        "p99_ms": round(took[int(len(took) * 0.99)] * 1000, 4),
+    }
+
+
+def load(port: int, path: str, body: str, connections: int, seconds: float) -> None:
+    import uvloop
+
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    print(json.dumps(uvloop.run(drive(port, (head + body).encode(), connections, seconds))))
+
+
+# -- the baseline -----------------------------------------------------------------------------------------------------
+
+
+def bare(model: Path, ready: int) -> None:
+    """A raw ASGI handler around the same engine: JSON in, matrix, model, JSON out, and nothing else."""
+    import socket
+
+    import msgspec
+    import numpy as np
+    import uvicorn
+
+    from treadle.systems.serve.runtime.engines import EngineOptions, open_engine
+
+    engine = open_engine("lightgbm", model, EngineOptions())
+    decode = msgspec.json.Decoder().decode
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        tensor = decode(message["body"])["inputs"][0]
+        matrix = np.array(tensor["data"], dtype=np.float64).reshape(tensor["shape"])
+        scores = engine.predict(matrix)
+        answer = msgspec.json.encode(
+            {
+                "model_name": "numbers",
+                "outputs": [
+                    {"name": "probability", "datatype": "FP64", "shape": [len(matrix)], "data": scores[:, 0].tolist()}
+                ],
+            }
+        )
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(2048)
+    os.write(ready, b"%d\n" % listener.getsockname()[1])
+    config = uvicorn.Config(
+        app, http="httptools", ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False,
+        proxy_headers=False, server_header=False,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+# -- the run ----------------------------------------------------------------------------------------------------------
+
+
+def train(folder: Path) -> tuple[Any, bytes]:
+    """A LightGBM model of 100 trees on 20 columns, and its manifest."""
+    import lightgbm
+    import numpy as np
+
+    from treadle.ground.digests import of_bytes
+    from treadle.systems.serve.runtime.models import make_manifest
+    from treadle.systems.serve.runtime.signature import Column, Signature
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(5000, COLUMNS))
+    target = (rows[:, 0] + rows[:, 1] * rows[:, 2] > 0).astype(int)
+    parameters = {"objective": "binary", "verbose": -1, "num_threads": 1, "deterministic": True}
+    booster = lightgbm.train(parameters, lightgbm.Dataset(rows, target), TREES)
+    content = booster.model_to_string().encode()
+    (folder / "model.txt").write_bytes(content)
+    signature = Signature(
+        inputs=tuple(Column(name=f"f{at}") for at in range(COLUMNS)), task="binary", classes=("0", "1")
+    )
+    probe = tuple({f"f{at}": float(value) for at, value in enumerate(row)} for row in rows[:8])
+    manifest = make_manifest(
+        model_digest=of_bytes(content), engine="lightgbm", file="model.txt", model=content, signature=signature,
+        probe_rows=probe, scores=booster.predict(rows[:8]),
+    )  # fmt: skip
+    return manifest, content
+
+
+def start_bare(model: Path) -> tuple[subprocess.Popen[bytes], int]:
+    readable, writable = os.pipe()
+    process = subprocess.Popen([sys.executable, __file__, "bare", str(model), str(writable)], pass_fds=(writable,))
+    os.close(writable)
+    port = int(os.read(readable, 100))
+    os.close(readable)
+    return process, port
+
+
+def measure(port: int, path: str, body: str, connections: int, seconds: float) -> dict[str, float]:
+    command = [sys.executable, __file__, "load", str(port), path, body, str(connections), str(seconds)]
+    answer: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return answer
+
+
+def log_cost(folder: Path, calls: int = 50_000) -> dict[str, float]:
+    """What a record costs on the request's path, one row of 20 numbers."""
+    import numpy as np
+
+    from treadle.systems.serve.runtime.log import Call, Context, LoggedColumn, PredictionLog
+
+    context = Context(
+        number=1, server="s", endpoint="e", revision="r", revision_number=1, model="m", model_version="1", model_digest="d",
+        bundle="b", engine="lightgbm", engine_version="4", threads=1, width=1, columns=(LoggedColumn("a", "FP64"),),
+    )  # fmt: skip
+    call = Call(
+        context=1, first_id=bytes(16), rows=1, recorded_at=1, latency_us=1, matrix=np.ones(COLUMNS).tobytes(),
+        scores=np.ones(1).tobytes(),
+    )  # fmt: skip
+    log = PredictionLog(folder)
+    took = []
+    for _ in range(calls):
+        started = time.perf_counter()
+        log.append(context, call)
+        took.append(time.perf_counter() - started)
+    log.close()
+    return {"p50_us": round(statistics.median(took) * 1e6, 2), "records_per_s": round(calls / sum(took))}
+
+
+def run(seconds: float, rounds: int) -> dict[str, Any]:
+    import psutil
+
+    from treadle.systems.serve import ServerProcess
+    from treadle.systems.serve.runtime.documents import RouteDocument, RouteRevision, write_document
+    from treadle.systems.serve.runtime.models import write_model
+
+    report: dict[str, Any] = {"columns": COLUMNS, "trees": TREES}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        manifest, content = train(folder)
+        serving = folder / "serving"
+        bundle = write_model(serving / "models", manifest, content)
+        revision = RouteRevision(revision="rev_1", number=1, weight=1.0, model="m", model_version="1", bundle=bundle)
+        write_document(serving / "routes", RouteDocument(endpoint="numbers", number=1, revisions=(revision,)))
+        row = [list(manifest.probe.rows[0].values())]
+        body = json.dumps({"inputs": [{"name": "input", "shape": [1, COLUMNS], "datatype": "FP64", "data": row[0]}]})
+        started = time.perf_counter()
+        server = ServerProcess.start(serving)
+        report["start_s"] = round(time.perf_counter() - started, 3)
+        process, port = start_bare(folder / "model.txt")
+        ports = {"treadle": server.announcement.port, "bare": port}
+        try:
+            for connections in (1, 32):
+                found: dict[str, list[dict[str, float]]] = {"treadle": [], "bare": []}
+                for _ in range(rounds):
+                    for who, where in ports.items():
+                        found[who].append(measure(where, "/v2/models/numbers/infer", body, connections, seconds))
+                report[f"connections_{connections}"] = _medians(found)
+            report["rss_mb"] = round(psutil.Process(server.announcement.pid).memory_info().rss / 1e6)
+        finally:
+            process.terminate()
+            process.wait()
+            server.stop()
+        report["prediction_log"] = log_cost(folder / "log" / "srv")
+    return report
+
+
+def _medians(found: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    medians = {
+        who: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]} for who, rounds in found.items()
+    }
+    ratio = {
+        "throughput": round(medians["treadle"]["requests_per_s"] / medians["bare"]["requests_per_s"], 3),
+        "p50": round(medians["treadle"]["p50_ms"] / medians["bare"]["p50_ms"], 3),
+    }
+    return {**medians, "ratio_to_bare": ratio}
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["load"]:
+        return load(int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), float(sys.argv[6]))
+    if sys.argv[1:2] == ["bare"]:
+        return bare(Path(sys.argv[2]), int(sys.argv[3]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each point and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    report = run(given.seconds, given.rounds)
+    if given.json:
+        print(json.dumps(report, indent=2))
+        return None
+    for connections in (1, 32):
+        found = report[f"connections_{connections}"]
+        for who in ("treadle", "bare"):
+            one = found[who]
+            print(
+                f"{who:8} c={connections:<3} {one['requests_per_s']:>8.0f} req/s  p50 {one['p50_ms']:.3f} ms  p99 {one['p99_ms']:.3f} ms"
+            )
+        print(
+            f"{'ratio':8} c={connections:<3} {found['ratio_to_bare']['throughput']:.2f} of its throughput, {found['ratio_to_bare']['p50']:.2f} times its p50"
+        )
+    print(f"start to first answer {report['start_s']} s, memory {report['rss_mb']} MB, log {report['prediction_log']}")
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -12,16 +12,58 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the typing module itself would double the price of the import
     from typing import Any
 
+    from treadle.faces.sdk.datasets import dataset as dataset
+    from treadle.faces.sdk.models import challenge as challenge
+    from treadle.faces.sdk.models import register as register
+    from treadle.faces.sdk.models import signature as signature
+    from treadle.faces.sdk.running import ConcurrencyLimit as ConcurrencyLimit
+    from treadle.faces.sdk.running import Handle as Handle
+    from treadle.faces.sdk.running import Resources as Resources
+    from treadle.faces.sdk.running import Schedule as Schedule
+    from treadle.faces.sdk.running import each as each
+    from treadle.faces.sdk.running import env as env
+    from treadle.faces.sdk.running import file as file
+    from treadle.faces.sdk.running import load as load
+    from treadle.faces.sdk.running import on_alert as on_alert
+    from treadle.faces.sdk.running import on_event as on_event
+    from treadle.faces.sdk.running import on_landing as on_landing
+    from treadle.faces.sdk.running import pipeline as pipeline
+    from treadle.faces.sdk.running import secret as secret
+    from treadle.faces.sdk.running import step as step
     from treadle.ground.errors import TreadleError as TreadleError
+    from treadle.kernel.engine.acts import best_of as best_of
+    from treadle.kernel.engine.acts import now as now
+    from treadle.kernel.engine.acts import wait_for_approval as wait_for_approval
+    from treadle.kernel.engine.acts import wait_for_event as wait_for_event
+    from treadle.kernel.engine.acts import wait_until as wait_until
+    from treadle.kernel.engine.reporting import checkpoint as checkpoint
+    from treadle.kernel.engine.reporting import idempotency_key as idempotency_key
+    from treadle.kernel.engine.reporting import log_metric as log_metric
+    from treadle.kernel.engine.reporting import log_metrics as log_metrics
+    from treadle.kernel.engine.reporting import progress as progress
 
     __version__: str
 
-_HOME_OF = {
-    "TreadleError": "treadle.ground.errors",
-}
+_NAMES = {
+    "treadle.faces.sdk.datasets": ("dataset",),
+    "treadle.faces.sdk.models": ("challenge", "register", "signature"),
+    "treadle.faces.sdk.running": (
+        "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
+        "on_landing", "pipeline", "secret", "step",
+    ),
+    "treadle.ground.errors": ("TreadleError",),
+    "treadle.kernel.engine.acts": ("best_of", "now", "wait_for_approval", "wait_for_event", "wait_until"),
+    "treadle.kernel.engine.reporting": ("checkpoint", "idempotency_key", "log_metric", "log_metrics", "progress"),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 """Where each public name lives."""
 
-__all__ = ["TreadleError", "__version__"]
+__all__ = [
+    "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "__version__", "best_of", "challenge",
+    "checkpoint", "dataset", "each", "env", "file", "idempotency_key", "load", "log_metric", "log_metrics", "now",
+    "on_alert", "on_event", "on_landing", "pipeline", "progress", "register", "secret", "signature", "step",
+    "wait_for_approval", "wait_for_event", "wait_until",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,8 @@ from tests.faces import bakery
 from tests.faces.bakery import BakeLoaf, Flour, Loaf, OvenCold, Reading
 from treadle.faces.api import HomeToken, Server, build
 from treadle.faces.requests import RequestInvalid, VerbNotFound
-from treadle.faces.sdk import Client, InProcess
+from treadle.faces.sdk.client import Client
+from treadle.faces.sdk.embedded import InProcess
 from treadle.faces.sdk.remote import OverHttp, ServerUnreachable
 from treadle.ground.errors import TreadleError
 from treadle.kernel.governance import Caller

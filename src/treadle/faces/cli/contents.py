@@ -29,13 +29,50 @@ class Entry(NamedTuple):
         return self.function.partition(":")[2]
 
 
-EVERY_DAY = (Entry("init", "projects:init", "start a project that runs as it is: pipeline, contract, test, CI"),)
+EVERY_DAY = (
+    Entry("init", "projects:init", "start a project that runs as it is: pipeline, contract, test, CI"),
+    Entry("replay", "predictions:replay", "compute a past prediction again, and compare"),
+    Entry("doctor", "storage:doctor", "look whether store, bytes, event chain and disk are sound"),
+    Entry("gc", "storage:gc", "remove what no name, pin, deployment or recent run needs"),
+)
 
-NOUNS = (Entry("config show", "configuration:show", "every setting, its value, and where the value came from"),)
+NOUNS = (
+    Entry("datasets list", "datasets:list_all", "every dataset with its newest snapshot"),
+    Entry("datasets show", "datasets:show", "one snapshot, now or at any time"),
+    Entry("datasets history", "datasets:history", "every snapshot, the newest first"),
+    Entry("datasets land", "datasets:land", "land files of the inbox, one snapshot each"),
+    Entry("datasets rows", "datasets:rows", "rows by their ids"),
+    Entry("datasets tag", "datasets:tag", "give a snapshot a name"),
+    Entry("datasets restore", "datasets:restore", "make an earlier snapshot the newest again"),
+    Entry("models list", "models:list_all", "every model, and what its aliases stand on"),
+    Entry("models show", "models:show", "one version with all evidence about it"),
+    Entry("models versions", "models:versions", "every version, the newest first"),
+    Entry("models history", "models:history", "every move of every alias"),
+    Entry("models promote", "models:promote", "move an alias onto a version"),
+    Entry("endpoints list", "endpoints:list_all", "every endpoint and what it serves"),
+    Entry("endpoints show", "endpoints:show", "one endpoint with its revisions and routes"),
+    Entry("endpoints deploy", "endpoints:deploy", "serve a model version"),
+    Entry("endpoints route", "endpoints:route", "split the traffic among revisions"),
+    Entry("endpoints rollback", "endpoints:rollback", "go back to an earlier route"),
+    Entry("predictions show", "predictions:show", "a prediction as it was logged"),
+    Entry("monitors list", "monitors:list_all", "every monitor"),
+    Entry("monitors show", "monitors:show", "one monitor: references, alerts, windows"),
+    Entry("alerts list", "alerts:list_all", "what the monitors have raised"),
+    Entry("alerts show", "alerts:show", "one alert: what moved, how far, since when"),
+    Entry("alerts acknowledge", "alerts:acknowledge", "say that you take care of it"),
+    Entry("alerts resolve", "alerts:resolve", "end it by hand, with the reason"),
+    Entry("config show", "configuration:show", "every setting, its value, and where the value came from"),
+)
 
 ENTRIES = EVERY_DAY + NOUNS
 
 GROUPS = {
+    "datasets": "what has landed, as it was at any time",
+    "models": "registered versions and their aliases",
+    "endpoints": "what serves",
+    "predictions": "what was answered",
+    "monitors": "what is watched",
+    "alerts": "what the monitors have raised",
     "config": "settings of this project",
 }
 """What each plural noun is about."""

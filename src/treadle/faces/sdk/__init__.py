@@ -1,6 +1,4 @@
-"""The client of programs: one, whether the work is done in this process or behind an API."""
+"""What programs are written with: steps and pipelines, datasets and models, and the client of every verb.
 
-from treadle.faces.sdk.client import Client, Transport
-from treadle.faces.sdk.embedded import InProcess
-
-__all__ = ["Client", "InProcess", "Transport"]
+`treadle` hands these names out one by one; importing this package alone imports none of its modules.
+"""

@@ -49,6 +49,8 @@ TURN_S = 60
 _PAUSE_S = 0.002
 
 At = Callable[[str], None]
+Claim = Callable[[Transaction, str], None]
+"""What else must be true for a landing to go on; given the transaction that makes it certain, and the landing's id."""
 
 _active: set[str] = set()
 """The landings that this process is carrying now: an intent of ours that is not among them was left by an error."""
@@ -77,7 +79,9 @@ class Landings:
         self._clock, self._new_id, self._at = clock, new_id, at
         self._tables: dict[Path, Table] = {}
 
-    def land(self, order: Order, write: Callable[[str, Callable[[], None]], Plan]) -> Landing:
+    def land(
+        self, order: Order, write: Callable[[str, Callable[[], None]], Plan], claim: Claim | None = None
+    ) -> Landing:
         """Lands what `write(landing id, heartbeat)` puts on the disk. A key that has landed is answered, not repeated.
 
         Cost beyond the data: three small transactions, one commit on the table, a handful of fsyncs (about 20 ms).
@@ -89,16 +93,22 @@ class Landings:
             return earlier
         _active.add(landing)
         try:
-            return self._carry(order, landing, write)
+            return self._carry(order, landing, write, claim)
         finally:
             _active.discard(landing)
 
-    def _carry(self, order: Order, landing: str, write: Callable[[str, Callable[[], None]], Plan]) -> Landing:
+    def _carry(
+        self,
+        order: Order,
+        landing: str,
+        write: Callable[[str, Callable[[], None]], Plan],
+        claim: Claim | None,
+    ) -> Landing:
         self._at("intent")
         try:
             plan = write(landing, lambda: self._extend(order.project, landing))
             self._at("written")
-            self._plan(order.project, landing, plan)
+            self._plan(order.project, landing, plan, claim)
         except BaseException as error:
             with contextlib.suppress(Exception):  # what could not be cleared away now, recovery clears away
                 self._abandon(order.project, order.dataset, landing, str(error) or type(error).__name__)
@@ -186,7 +196,7 @@ class Landings:
             return earlier
         return None
 
-    def _plan(self, project: str, landing: str, plan: Plan) -> None:
+    def _plan(self, project: str, landing: str, plan: Plan, claim: Claim | None) -> None:
         until = to_micros(self._clock()) + LEASE_S * 1_000_000
         values = {
             "project": project,
@@ -195,7 +205,14 @@ class Landings:
             "plan": plans.encode(plan),
             "lease_until": until,
         }
-        if self._store.write(lambda tx: tx.execute(sql.plan_landing, values)) != 1:
+
+        def work(tx: Transaction) -> int:
+            planned = tx.execute(sql.plan_landing, values)
+            if planned and claim is not None:
+                claim(tx, landing)
+            return planned
+
+        if self._store.write(work) != 1:
             raise LandingTakenOver(
                 f"The landing {landing} was given up while its files were written.",
                 why="Its lease ran out, and recovery took it for dead.",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from treadle.ground.clock import Clock, to_micros
@@ -17,7 +18,7 @@ from treadle.ground.ids import NewId
 from treadle.kernel.catalog import Refs
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
-from treadle.kernel.store import Reader, Store
+from treadle.kernel.store import Reader, Store, Transaction
 from treadle.kernel.vocabulary.datasets import Dataset, RowId, Snapshot
 from treadle.systems.collect import repository as rows_of
 from treadle.systems.collect.data_files import check_hashes
@@ -154,23 +155,28 @@ class Datasets:
         )
 
     def admit(
-        self, caller: Caller, dataset: str, frame: pl.DataFrame, *, verdict: Mapping[str, Any], run: str | None = None
+        self,
+        caller: Caller,
+        dataset: str,
+        frame: pl.DataFrame,
+        *,
+        claim: Callable[[Transaction, str], None],
+        run: str | None = None,
     ) -> Landing:
         """Lands rows that come back from quarantine, under the ids that they had; they are not judged again here.
 
-        frame: with `_landing` and `_row`. verdict: what the gate records with the landing.
+        frame: with `_landing` and `_row`. claim: what must be true for the landing to go on; it runs in the transaction
+        from which on the landing is certain, and given its id. When it raises, nothing has happened.
         """
         caller.require("dataset.write")
         row = self._get(caller.project, dataset)
         order = self._order(caller, dataset, "release", "quarantine", None, None, run, {})
-        batch = Batch(frames=[frame])
 
         def write(landing: str, heartbeat: Callable[[], None]) -> Plan:
             job = self._writing(caller.project, row, landing, heartbeat, {}, None, "refuse", keep_row_ids=True)
-            plan = write_batch(job, batch)
-            return _with_verdict(plan, dict(verdict))
+            return msgspec.structs.replace(write_batch(job, Batch(frames=[frame])), reason="released from quarantine")
 
-        return self._landings.land(order, write)
+        return self._landings.land(order, write, claim)
 
     @verb("datasets.list", permission="dataset.read")
     def list(self, caller: Caller) -> list[DatasetSummary]:
@@ -500,16 +506,6 @@ class _Once:
 
     def batches(self, cursor: str | None, seen: Any, known: Any) -> Iterator[Batch]:
         yield Batch(frames=[polars_frame(self._frame)], key=self._key)
-
-
-def _with_verdict(plan: Plan, verdict: dict[str, Any]) -> Plan:
-    return Plan(
-        parts=plan.parts,
-        rows_in=plan.rows_in,
-        rows_kept=plan.rows_kept,
-        verdict=verdict,
-        reason="released from quarantine",
-    )
 
 
 def _moment(text: str) -> datetime | None:

@@ -29,6 +29,10 @@ class NotATask(InvalidInput):
     code = "labels.not_a_task"
 
 
+class InvalidTruth(InvalidInput):
+    code = "labels.invalid_truth"
+
+
 class LabelProjectNotFound(NotFound):
     code = "labels.project_not_found"
 

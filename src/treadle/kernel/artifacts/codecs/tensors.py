@@ -1,4 +1,4 @@
-"""Codec of PyTorch weights: a state dict as a safetensors file, memory-mapped when it is read.
+"""Codec of PyTorch weights: a state dict as a safetensors file.
 
 The format is written here (a JSON header and the raw values, https://huggingface.co/docs/safetensors), so that names are in order and
 equal weights give equal bytes. A module itself is refused: its class is code, and belongs to the run's bundle.
@@ -106,5 +106,8 @@ def _torch() -> Any:
     try:
         import torch  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        raise MissingExtra.of("torch", "torch", "Reading these tensors") from None
+        fix = "Install it with: pip install torch (see pytorch.org for the build that fits this machine)"
+        raise MissingExtra(
+            "Reading these tensors needs the library 'torch', which is not installed.", fix=fix
+        ) from None
     return torch

@@ -31,6 +31,12 @@ class CodeRefs:
             self._steps[found] = step
         return found
 
+    def local(self, step: Step[..., Any]) -> CodeRef:
+        """A reference that this process understands, whether or not another would."""
+        code = CodeRef(step.function.__module__, step.function.__qualname__)
+        self._steps.setdefault(code, step)
+        return code
+
     def step(self, code: CodeRef) -> Step[..., Any]:
         """The step of a reference; those that `of` gave are answered from memory."""
         return self._steps.get(code) or find_step(code)

@@ -19,7 +19,7 @@ from treadle.kernel.engine.context import StepContext
 from treadle.kernel.engine.dispatch import Call, Dispatcher
 from treadle.kernel.engine.errors import NotReproduced, StepFailed
 from treadle.kernel.engine.execution import call_body, error_of, failure_of, keep_result, recompute_with
-from treadle.kernel.engine.handles import _NOTHING, Handle, is_pending, settled, was_seen
+from treadle.kernel.engine.handles import Handle, is_pending, settled, was_seen
 from treadle.kernel.engine.inputs import Binding
 from treadle.kernel.engine.journal import Attempt, Finish, Recorded, as_text
 from treadle.kernel.engine.keys import act_key, step_key
@@ -189,9 +189,6 @@ class RunDriver:
 
     def load_handle(self, handle: Handle, as_type: Any) -> Any:
         """The value of a settled handle."""
-        kept = self.session.kept_values.get(handle._run, _NOTHING)
-        if kept is not _NOTHING:
-            return kept
         spec = self.specify(handle)
         wanted = as_type or handle_type(handle)
         if type(spec) is StoredInput:
@@ -218,7 +215,7 @@ class RunDriver:
                     fix="Run the pipeline again, or keep the value: @td.step(keep='value').",
                 )
             return RecomputedInput(
-                digest=artifact.digest, code=self.session.code_ref(call.step), arguments=call.specs, path=handle._path
+                digest=artifact.digest, code=self.session.local_ref(call.step), arguments=call.specs, path=handle._path
             )
         return StoredInput(artifact=artifact)
 
@@ -484,8 +481,6 @@ class RunDriver:
             self.fail(call, error, run=attempt.id)
             return
         self.session.counts["done"] += 1
-        if call.step.options.keep == "digest" and outcome.value is not ...:
-            self.session.kept_values[attempt.id] = outcome.value
         value = outcome.value
         if type(value) in _SCALARS and not (type(value) is str and len(value) > _MAX_SCALAR_LETTERS):
             call.handle._scalar = value

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from treadle.ground.errors import TreadleError
 from treadle.kernel.artifacts.records import Artifact
 from treadle.kernel.engine.code_refs import CodeRefs
-from treadle.kernel.engine.errors import LeaseLost, RunCancelled
+from treadle.kernel.engine.errors import InvalidStep, LeaseLost, RunCancelled
 from treadle.kernel.engine.handles import is_pending
 from treadle.kernel.engine.journal import Attempt, Journal, Recorded
 from treadle.kernel.engine.paths import is_at
@@ -105,7 +105,6 @@ class Session:
         self.drivers: list[Any] = []
         self.now_at = now_at
         self.metrics: dict[str, dict[str, float]] = {}
-        self.kept_values: dict[str, Any] = {}
         self.calls: dict[str, Any] = {}
         self.types: dict[str, Step[..., Any]] = {}
         self.pipeline_points: list[tuple[str, Point]] = []
@@ -137,8 +136,15 @@ class Session:
         return self._code_parts.get(digest, {})
 
     def code_ref(self, step: Step[..., Any]) -> CodeRef:
-        """Where a worker finds the step."""
+        """Where a worker finds the step. Raises InvalidStep for one that only this process can reach."""
         return self._code_refs.of(step)
+
+    def local_ref(self, step: Step[..., Any]) -> CodeRef:
+        """Where to find the step: for workers, if they can, else for this process."""
+        try:
+            return self._code_refs.of(step)
+        except InvalidStep:
+            return self._code_refs.local(step)
 
     def resolve(self, code: CodeRef) -> Step[..., Any]:
         """The step behind a reference that `code_ref` gave."""

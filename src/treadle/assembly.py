@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from treadle.kernel.artifacts.blobs import BlobStore
     from treadle.kernel.artifacts.service import Artifacts
     from treadle.kernel.catalog import EvidenceRows, Refs
+    from treadle.kernel.catalog.service import Runs
     from treadle.kernel.engine.ports import Executor
     from treadle.kernel.engine.service import Engine
     from treadle.kernel.events import EventLog
-    from treadle.kernel.governance import Caller
+    from treadle.kernel.events.service import Activity
+    from treadle.kernel.governance import Bound, Caller
     from treadle.kernel.store import Store
     from treadle.loops.release import Release
     from treadle.loops.release.servable import RegisteredModels
@@ -36,6 +38,16 @@ if TYPE_CHECKING:
     from treadle.systems.train import Models
 
 T = TypeVar("T")
+
+SERVICES = {
+    "audit": ("activity", "treadle.kernel.events.service"),
+    "datasets": ("datasets", "treadle.systems.collect.service"),
+    "events": ("activity", "treadle.kernel.events.service"),
+    "models": ("models", "treadle.systems.train.service"),
+    "releases": ("release", "treadle.loops.release.service"),
+    "runs": ("runs", "treadle.kernel.catalog.service"),
+}
+"""By noun, the part of the workspace that does its verbs, and the module that declares them."""
 
 _EXECUTORS = {"in-process": "inprocess", "pool": "pool", "ray": "ray"}
 """The setting's words -> the engine's names."""
@@ -178,6 +190,30 @@ class Workspace:
         if not is_known:
             self.store.write(lambda tx: rows.record(tx, self.project, [artifact], at=self.clock()))
         return artifact.digest
+
+    # The verbs
+
+    def service(self, noun: str) -> object:
+        """What does the verbs of a noun."""
+        return getattr(self, SERVICES[noun][0])
+
+    def bound(self) -> dict[str, Bound]:
+        """Every verb with the service that does it; makes every service."""
+        from treadle.kernel.governance import bind
+
+        return bind(getattr(self, attribute) for attribute in dict.fromkeys(found for found, _ in SERVICES.values()))
+
+    @cached_property
+    def activity(self) -> Activity:
+        from treadle.kernel.events.service import Activity
+
+        return Activity(self.events)
+
+    @cached_property
+    def runs(self) -> Runs:
+        from treadle.kernel.catalog.service import Runs
+
+        return Runs(self.store)
 
     # The systems
 

@@ -16,7 +16,7 @@ from treadle.faces.cli import calling, contents, entry
 from treadle.faces.cli.contents import ENTRIES, EVERY_DAY, GROUPS, NOUNS, Entry
 from treadle.faces.cli.output import Output
 from treadle.faces.cli.session import NotConfirmed, Session
-from treadle.faces.cli.signatures import Option, UsageWrong, read_pairs
+from treadle.faces.cli.signatures import Option, UsageWrong
 from treadle.faces.problems import EXIT_CODES
 from treadle.ground.errors import Conflict, Corrupt, Denied, MissingExtra, NotFound, TreadleError, Unavailable
 
@@ -289,15 +289,3 @@ def test_a_reader_that_goes_away_is_no_error():
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_parameters_are_json_where_they_are_json():
-    assert read_pairs(["rate=0.1", "until=now", "tags=[1,2]", "on=true", "empty="]) == {
-        "rate": 0.1, "until": "now", "tags": [1, 2], "on": True, "empty": "",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("pair", ["rate", "=3", "a b=3"])
-def test_a_parameter_without_a_name_or_a_sign_is_refused(pair):
-    with pytest.raises(UsageWrong, match="no parameter"):
-        read_pairs([pair])

@@ -14,10 +14,12 @@ from treadle.faces.requests import RequestInvalid, VerbNotFound
 from treadle.faces.sdk.client import Client
 from treadle.faces.sdk.embedded import InProcess
 from treadle.faces.sdk.remote import OverHttp, ServerUnreachable
+from treadle.faces.sdk.verbs import Verbs
 from treadle.ground.errors import TreadleError
 from treadle.kernel.governance import Caller
 
 TOKEN = "the-token-of-this-home"
+VERBS = Verbs({"loaves": "tests.faces.bakery", "oven": "tests.faces.bakery"})
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +31,12 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(params=["in process", "over HTTP"])
 def client(request: pytest.FixtureRequest, server: Server) -> Iterator[Client]:
-    verbs = {name: entry.verb for name, entry in bakery.bound().items()}
     if request.param == "in process":
-        transport = InProcess(bakery.bound(), Caller(project="bread", actor="ada"))
+        service = bakery.Bakery()
+        transport = InProcess(lambda noun: service, Caller(project="bread", actor="ada"))
     else:
-        transport = OverHttp(server.url, TOKEN, verbs, project="bread")
-    with Client(transport) as opened:
+        transport = OverHttp(server.url, TOKEN, project="bread")
+    with Client(transport, VERBS) as opened:
         yield opened
 
 
@@ -135,20 +137,30 @@ def test_completion_lists_nouns_and_actions(client):
     assert dir(client.loaves) == ["bake", "find"]
 
 
-def test_a_server_that_is_gone_is_unavailable_and_may_be_tried_again(server):
-    client = Client(OverHttp("http://127.0.0.1:9", TOKEN, {name: e.verb for name, e in bakery.bound().items()}))
+def test_an_unknown_noun_is_named_with_its_neighbours(client):
+    with pytest.raises(VerbNotFound) as caught:
+        client.call("loafs.bake")
 
-    with pytest.raises(ServerUnreachable) as caught, client:
+    assert "loaves" in caught.value.why
+
+
+def test_a_server_that_is_gone_is_unavailable_and_may_be_tried_again():
+    with pytest.raises(ServerUnreachable) as caught, Client(OverHttp("http://127.0.0.1:9", TOKEN), VERBS) as client:
         client.oven.clean()
 
     assert caught.value.retryable
 
 
-def test_an_error_that_this_process_does_not_know_keeps_its_code(server):
-    verbs = {name: entry.verb for name, entry in bakery.bound().items()}
-
-    with pytest.raises(TreadleError) as caught, Client(OverHttp(server.url, TOKEN, verbs)) as client:
+def test_an_unforeseen_error_of_the_server_shows_nothing_of_its_inside(server):
+    with pytest.raises(TreadleError) as caught, Client(OverHttp(server.url, TOKEN), VERBS) as client:
         client.oven.explode()
 
     assert caught.value.code == "treadle.error"
     assert "secret of the oven" not in " ".join(caught.value.sentences())
+
+
+def test_a_verb_s_module_is_imported_when_its_noun_is_used():
+    verbs = Verbs({"loaves": "tests.faces.bakery", "ghosts": "no_such_module_at_all"})
+
+    assert verbs.nouns == ["ghosts", "loaves"]
+    assert set(verbs.of("loaves")) == {"bake", "find"}

@@ -23,14 +23,6 @@ class RequestInvalid(InvalidInput):
     code = "verbs.request_invalid"
 
 
-def find_verb(verbs: Mapping[str, Verb], name: str) -> Verb:
-    """The verb `noun.action`. Raises VerbNotFound with the closest names."""
-    verb = verbs.get(name)
-    if verb is None:
-        raise VerbNotFound(f"There is no verb {name!r}.", why=did_you_mean(name, verbs), verb=name)
-    return verb
-
-
 def from_fields(verb: Verb, fields: Mapping[str, object], *, strict: bool = True) -> Any:
     """The request made of named fields; None for a verb that takes none. Raises RequestInvalid.
 

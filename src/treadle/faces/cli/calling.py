@@ -37,7 +37,11 @@ def call(entry: Entry, arguments: list[str]) -> int:
         del given["json"], given["help"]
         flags = {name: given.pop(name) for name in _flag_names()}
         positional = [given.pop(name) for name in _positional_names(function)]
-        answer = function(Session(output, flags), *positional, **given)
+        session = Session(output, flags)
+        try:
+            answer = function(session, *positional, **given)
+        finally:
+            session.close()
         return answer if isinstance(answer, int) else 0
     except TreadleError as error:
         return output.fail(error)

@@ -31,12 +31,18 @@ class Entry(NamedTuple):
 
 EVERY_DAY = (
     Entry("init", "projects:init", "start a project that runs as it is: pipeline, contract, test, CI"),
+    Entry("run", "running:run", "run a pipeline here; what is known is not run again"),
+    Entry("plan", "running:plan", "say which steps would run, and why; run none"),
+    Entry("resume", "running:resume", "go on with a run that was stopped, killed or failed"),
+    Entry("cancel", "running:cancel", "ask a run to stop"),
     Entry("replay", "predictions:replay", "compute a past prediction again, and compare"),
     Entry("doctor", "storage:doctor", "look whether store, bytes, event chain and disk are sound"),
     Entry("gc", "storage:gc", "remove what no name, pin, deployment or recent run needs"),
 )
 
 NOUNS = (
+    Entry("runs list", "runs:list_all", "runs of pipelines, the newest first"),
+    Entry("runs show", "runs:show", "one run with everything that ran inside it"),
     Entry("datasets list", "datasets:list_all", "every dataset with its newest snapshot"),
     Entry("datasets show", "datasets:show", "one snapshot, now or at any time"),
     Entry("datasets history", "datasets:history", "every snapshot, the newest first"),
@@ -61,18 +67,25 @@ NOUNS = (
     Entry("alerts show", "alerts:show", "one alert: what moved, how far, since when"),
     Entry("alerts acknowledge", "alerts:acknowledge", "say that you take care of it"),
     Entry("alerts resolve", "alerts:resolve", "end it by hand, with the reason"),
+    Entry("events list", "events:list_all", "what happened, the newest first"),
+    Entry("events show", "events:show", "one event with its place in the chain"),
+    Entry("audit verify", "events:verify", "recompute the chain of events"),
+    Entry("audit export", "events:export", "write the log so that anybody can verify it offline"),
     Entry("config show", "configuration:show", "every setting, its value, and where the value came from"),
 )
 
 ENTRIES = EVERY_DAY + NOUNS
 
 GROUPS = {
+    "runs": "what ran, when, and how it ended",
     "datasets": "what has landed, as it was at any time",
     "models": "registered versions and their aliases",
     "endpoints": "what serves",
     "predictions": "what was answered",
     "monitors": "what is watched",
     "alerts": "what the monitors have raised",
+    "events": "what happened",
+    "audit": "the proof that nobody has changed it since",
     "config": "settings of this project",
 }
 """What each plural noun is about."""

@@ -61,6 +61,13 @@ def encoded(answer: object) -> str:
     return msgspec.json.format(msgspec.json.encode(answer, enc_hook=_other), indent=2).decode()
 
 
+def compact(answer: object) -> str:
+    """An answer as JSON on one line."""
+    import msgspec
+
+    return msgspec.json.encode(answer, enc_hook=_other).decode()
+
+
 def _other(value: object) -> Any:
     if hasattr(value, "__fspath__"):
         return str(value)

@@ -64,11 +64,11 @@ class Paper:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line of text; it wraps at the terminal's edge."""
-        self.console.print(text, style=style or None)
+        self._print(text, style)
 
     def title(self, text: str) -> None:
         """A heading, with space above it."""
-        self.console.print(f"\n{text}", style="bold")
+        self._print(f"\n{text}", "bold")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "Nothing yet.") -> None:
         """A table with one line a row; numbers stand to the right, words of state have their colour.
@@ -91,7 +91,7 @@ class Paper:
             table.add_column(name, justify="right" if numbers else "left", no_wrap=not last, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell(value), style=STATE_COLOURS.get(str(value), "")) for value in row))
-        self.console.print(table)
+        self._print(table)
 
     def sheet(self, facts: Mapping[str, object]) -> None:
         """Facts of one thing, a line each; a fact that is None is left out."""
@@ -104,7 +104,7 @@ class Paper:
         for name, value in facts.items():
             if value is not None:
                 sheet.add_row(name, Text(cell(value), style=STATE_COLOURS.get(str(value), "")))
-        self.console.print(sheet)
+        self._print(sheet)
 
     def tree(self, root: Branch) -> None:
         """A tree, the root first; what is said beside a node is dim."""
@@ -121,7 +121,17 @@ class Paper:
 
         tree = Tree(drawn(root), guide_style="dim")
         grow(tree, root.below)
-        self.console.print(tree)
+        self._print(tree)
+
+    def _print(self, drawing: Any, style: str = "") -> None:
+        """Draws; into a pipe without the spaces that pad a line's end."""
+        if self.console.is_terminal:
+            self.console.print(drawing, style=style or None)
+            return
+        with self.console.capture() as captured:
+            self.console.print(drawing, style=style or None)
+        lines = captured.get().split("\n")
+        (self._stream or sys.stdout).write("\n".join(line.rstrip() for line in lines))
 
 
 def cell(value: object) -> str:

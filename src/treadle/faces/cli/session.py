@@ -1,18 +1,22 @@
-"""What a command is given: the settings, the way out, and the question before something is destroyed."""
+"""What a command is given: the settings, the client, the workspace, the way out, and the question before a loss."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import cached_property
 
+from treadle.assembly import Workspace
 from treadle.faces.cli.output import Output
+from treadle.faces.sdk.client import Client
+from treadle.faces.sdk.connecting import client_of, connect
 from treadle.ground import settings
 from treadle.ground.errors import Denied
 from treadle.ground.settings import Settings
 
 
 class NotConfirmed(Denied):
-    """Something would be destroyed, and nobody said yes."""
+    """Something would be lost, and nobody said yes."""
 
     code = "cli.not_confirmed"
 
@@ -23,11 +27,28 @@ class Session:
     def __init__(self, output: Output, flags: dict[str, object]) -> None:
         self.out = output
         self._flags = flags
+        self._closing: list[Callable[[], None]] = []
 
     @cached_property
     def settings(self) -> Settings:
         """The settings, read when a command first asks for them."""
         return settings.load(self._flags)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The store, the engine and the services of this process; for commands that run code here."""
+        workspace = Workspace(self.settings)
+        self._closing.append(workspace.close)
+        return workspace
+
+    @cached_property
+    def client(self) -> Client:
+        """Every verb, done in this process or by the server that the settings name."""
+        if not self.settings.server:
+            return client_of(self.workspace)
+        client = connect(self.settings)
+        self._closing.append(client.close)
+        return client
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Goes on when the person says yes, or said `--yes`. Raises NotConfirmed otherwise, also where nobody can answer."""
@@ -39,3 +60,8 @@ class Session:
         self.out.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise NotConfirmed("Nothing was changed.")
+
+    def close(self) -> None:
+        """Gives back what was opened."""
+        while self._closing:
+            self._closing.pop()()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
@@ -120,22 +120,3 @@ def _help(option: Option, default: object) -> str:
 
 def _reader(kind: Any) -> Callable[[str], Any]:
     return {str: str, int: int, float: float, Path: Path}[kind]
-
-
-def read_pairs(pairs: Sequence[str] | None) -> dict[str, Any]:
-    """`["rate=0.1", "until=now"]` as `{"rate": 0.1, "until": "now"}`: JSON where it is JSON, text otherwise.
-
-    Raises UsageWrong for a text without `=`.
-    """
-    import json
-
-    values: dict[str, Any] = {}
-    for pair in pairs or ():
-        name, sign, text = pair.partition("=")
-        if not sign or not name.isidentifier():
-            raise UsageWrong(f"{pair!r} is no parameter.", why="A parameter is written name=value.", fix="-p rate=0.1")
-        try:
-            values[name] = json.loads(text)
-        except json.JSONDecodeError:
-            values[name] = text
-    return values

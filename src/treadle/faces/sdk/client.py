@@ -7,20 +7,17 @@ transport's affair; both transports pass one conformance suite (tests/faces/test
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Protocol
 
-from treadle.faces.requests import find_verb, from_fields
+from treadle.faces.requests import from_fields
+from treadle.faces.sdk.verbs import Verbs
 from treadle.ground.errors import did_you_mean
 from treadle.kernel.governance import Verb
 
 
 class Transport(Protocol):
     """How a request reaches the service that does it."""
-
-    @property
-    def verbs(self) -> Mapping[str, Verb]:
-        """The verbs that can be reached, by name."""
 
     def invoke(self, verb: Verb, request: Any) -> Any:
         """The answer of a verb. Raises the service's own error."""
@@ -35,15 +32,15 @@ class Transport(Protocol):
 class Client:
     """Calls verbs over a transport. Use it as a context manager, or close it."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, verbs: Verbs) -> None:
+        self._transport, self._verbs = transport, verbs
 
     def call(self, name: str, request: Any = None, /, **fields: object) -> Any:
         """The answer of the verb `noun.action`; for one that streams, an iterator.
 
         The request is given whole or as its fields. Raises VerbNotFound, RequestInvalid, or what the service raises.
         """
-        verb = find_verb(self._transport.verbs, name)
+        verb = self._verbs.find(name)
         if request is None:
             request = from_fields(verb, fields)
         elif fields:
@@ -53,13 +50,12 @@ class Client:
         return self._transport.invoke(verb, request)
 
     def __getattr__(self, noun: str) -> Noun:
-        actions = [verb.action for verb in self._transport.verbs.values() if verb.noun == noun]
-        if noun.startswith("_") or not actions:
-            raise AttributeError(_hint(noun, {verb.noun for verb in self._transport.verbs.values()}))
-        return Noun(self, noun, actions)
+        if noun.startswith("_") or noun not in self._verbs.nouns:
+            raise AttributeError(_hint(noun, self._verbs.nouns))
+        return Noun(self, noun, list(self._verbs.of(noun)))
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *(verb.noun for verb in self._transport.verbs.values())})
+        return sorted({*super().__dir__(), *self._verbs.nouns})
 
     def __enter__(self) -> Client:
         return self
@@ -80,7 +76,7 @@ class Noun:
 
     def __getattr__(self, action: str) -> Call:
         if action not in self._actions:
-            raise AttributeError(_hint(f"{self._name}.{action}", {f"{self._name}.{known}" for known in self._actions}))
+            raise AttributeError(_hint(f"{self._name}.{action}", [f"{self._name}.{known}" for known in self._actions]))
         return Call(self._client, f"{self._name}.{action}")
 
     def __dir__(self) -> list[str]:
@@ -97,5 +93,5 @@ class Call:
         return self._client.call(self._name, request, **fields)
 
 
-def _hint(name: str, known: set[str]) -> str:
+def _hint(name: str, known: list[str]) -> str:
     return f"there is no verb {name!r}. {did_you_mean(name, known)}".rstrip()

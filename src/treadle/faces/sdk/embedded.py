@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from treadle.kernel.governance import Bound, Caller, Verb
+from treadle.kernel.governance import Caller, Verb
 
 
 class InProcess:
     """Calls the services of this process.
 
-    closing: what gives them back (stores, pools); called once, by `close`.
+    service_of: the service that does the verbs of a noun; asked when a verb is called, so that a service which nobody
+    calls is never made. closing: gives the services back; called once, by `close`.
     """
 
-    def __init__(self, bound: Mapping[str, Bound], caller: Caller, closing: Callable[[], None] = lambda: None) -> None:
-        self._bound, self._caller, self._closing = bound, caller, closing
-        self.verbs = {name: entry.verb for name, entry in bound.items()}
+    def __init__(
+        self, service_of: Callable[[str], object], caller: Caller, closing: Callable[[], None] = lambda: None
+    ) -> None:
+        self._service_of, self._caller, self._closing = service_of, caller, closing
 
     def invoke(self, verb: Verb, request: Any) -> Any:
-        return self._bound[verb.name].call(self._caller, *(() if request is None else (request,)))
+        method = getattr(self._service_of(verb.noun), verb.function.__name__)
+        return method(self._caller, *(() if request is None else (request,)))
 
     def stream(self, verb: Verb, request: Any) -> Iterator[Any]:
         return iter(self.invoke(verb, request))

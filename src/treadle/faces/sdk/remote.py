@@ -6,7 +6,7 @@ the service raised, where this process knows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -41,12 +41,11 @@ class OverHttp:
         self,
         url: str,
         token: str,
-        verbs: Mapping[str, Verb],
         *,
         project: str = "default",
         timeout_s: float | None = 60.0,
     ) -> None:
-        self.url, self.verbs = url, verbs
+        self.url = url
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}", "X-Treadle-Project": project},

@@ -1,0 +1,81 @@
+"""`treadle runs`: what ran, when, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from treadle.faces.cli.rendering import Branch, Paper, cell, duration
+from treadle.faces.cli.session import Session
+
+
+def list_all(
+    session: Session,
+    *,
+    limit: Annotated[int, "at most so many"] = 20,
+    after: Annotated[str | None, "only those before this one, for the next page"] = None,
+) -> None:
+    """Runs of pipelines, the newest first."""
+    page = session.client.runs.list(limit=limit, after=after)
+
+    def draw(paper: Paper) -> None:
+        rows = [
+            (one.id, one.status, one.name, one.started_at, duration(seconds(one)), one.actor, cell(one.params))
+            for one in page.items
+        ]
+        paper.table(
+            ("run", "status", "pipeline", "started", "took", "by", "parameters"),
+            rows,
+            empty="No runs yet: treadle run pipeline.py",
+        )
+        if page.next:
+            paper.line(f"More: treadle runs list --after {page.next}", style="dim")
+
+    session.out.show(page, draw)
+
+
+def show(session: Session, run: Annotated[str, "the run's id (run_…)"]) -> None:
+    """One run with everything that ran inside it."""
+    sheet = session.client.runs.get(run=run)
+
+    def draw(paper: Paper) -> None:
+        found = sheet.run
+        paper.sheet(
+            {
+                "run": found.id,
+                "status": found.status,
+                "path": found.path,
+                "parameters": cell(found.params) or None,
+                "seed": found.seed,
+                "started": found.started_at,
+                "took": duration(seconds(found)),
+                "by": f"{found.actor} on {found.host}",
+                "inside": found.parent,
+                "caused by": found.caused_by,
+                "reused from": found.reused_from,
+                "code": found.bundle_digest,
+                "environment": found.environment_digest,
+                "error": None if not found.error else found.error.get("message"),
+            }
+        )
+        if sheet.below:
+            paper.line()
+            paper.tree(grown(found, sheet.below))
+
+    session.out.show(sheet, draw)
+
+
+def grown(root: Any, below: list[Any]) -> Branch:
+    """The tree of a run and the runs inside it."""
+    branches = {root.id: Branch(root.path, root.status)}
+    for run in below:
+        parent = branches.get(run.parent, branches[root.id])
+        took = "" if run.status == "cached" else f", {duration(seconds(run))}"
+        branches[run.id] = parent.add(run.path.rpartition("/")[2], f"{run.status}{took}  {run.id}")
+    return branches[root.id]
+
+
+def seconds(run: Any) -> float | None:
+    """How long a run took, None while it runs."""
+    if run.started_at is None or run.ended_at is None:
+        return None
+    return float((run.ended_at - run.started_at).total_seconds())

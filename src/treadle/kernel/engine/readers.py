@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import glob
-import importlib.abc
 import importlib.machinery
 import os
 import re
@@ -212,7 +211,7 @@ def _note_sql(text: Any) -> None:
             _note(name)
 
 
-class _AfterImport(importlib.abc.MetaPathFinder):
+class _AfterImport:
     """Wraps a library as soon as it has been imported, for steps that import inside their body."""
 
     def find_spec(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import py_compile
+import runpy
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
+from pathlib import Path
+from types import FunctionType, SimpleNamespace
 
 import pytest
 
@@ -727,3 +729,43 @@ def test_a_stale_compiled_file_never_passes_for_the_new_source(prep: Project) ->
     path.touch()
     assert found.parts["helper clean_name (text.py)"] != prep.of().parts["helper clean_name (text.py)"]
     assert old.parts["step tidy (prep.py)"] == found.parts["step tidy (prep.py)"]
+
+
+def test_a_file_that_is_run_without_being_imported_is_followed(tmp_path: Path) -> None:
+    """`treadle run pipeline.py` may load a file that `sys.modules` never hears of."""
+    source = (
+        "K = 1\n\n\nclass Model:\n    def fit(self):\n        return K\n\n\ndef tidy(x):\n    return Model().fit()\n"
+    )
+    digests = []
+    for text in (source, source.replace("K = 1", "K = 2"), source.replace("return K", "return -K")):
+        (tmp_path / "pipeline.py").write_text(text)
+        names = runpy.run_path(str(tmp_path / "pipeline.py"), run_name="not_registered")
+        digests.append(fingerprint(FunctionType(names["tidy"].__code__, {**names})).digest)
+
+    assert len(set(digests)) == 3
+
+
+def test_source_that_cannot_be_cut_out_by_indentation_is_still_read(project: Project) -> None:
+    """Text at the margin inside a function looks like the next statement; comments must stay cosmetic all the same."""
+    source = 'import re\n\n\ndef tidy(x):\n    # why\n    return re.sub("""\nimport nothing\n""", "", x)\n\n\ndef other(x):\n    return x\n'
+    project.write(prep=source)
+    before = project.of()
+
+    project.write(prep=edited(source, "# why", "# how"))
+    assert project.of() == before
+    project.write(prep=edited(source, "import nothing", "import anything"))
+    assert project.of().digest != before.digest
+
+
+@pytest.mark.parametrize(
+    "import_", ["import json", "import os.path, json", "from json import (\n    loads,\n    dumps,\n)\nimport json"]
+)
+def test_only_the_statement_around_a_function_is_parsed(project: Project, import_: str) -> None:
+    """What keeps the first fingerprint of a long file at 1 ms: the rest of the file need not even be valid."""
+    project.write(prep=f"{import_}\n\n\ndef tidy(x):\n    # why\n    return json.loads(x)\n")
+    module = project.load("prep")
+    before = project.of()
+    module = project.load("prep")
+    project.write(prep=f"{import_}\n\n\ndef tidy(x):\n    # why not\n    return json.loads(x)\n\n\ndef broken(:\n")
+
+    assert fingerprint(module.tidy) == before

@@ -127,7 +127,8 @@ class _Collected:
         """Carries project modules that functions of this one import when they run, and that may not be loaded yet."""
         source = source_of(str(path), {})
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for each in set(importing.spelled_in(source, package)) if source is not None else ():
+        whole = source.whole if source is not None else None
+        for each in set(importing.spelled_in(whole, package)) if whole is not None else ():
             if each in self.modules or each.partition(".")[0] in sys.stdlib_module_names:
                 continue
             found = importing.find(each)

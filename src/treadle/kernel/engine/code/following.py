@@ -17,7 +17,6 @@ import ast
 import builtins
 import importlib
 import os
-import platform
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -112,7 +111,7 @@ class Following:
 
     def start(self, thing: Any) -> None:
         """Begins with the function of a step: under its decorators lies the body, which the step is named after."""
-        self._part(f"python {sys.version_info[0]}.{sys.version_info[1]}", platform.python_implementation())
+        self._part(f"python {sys.version_info[0]}.{sys.version_info[1]}", sys.implementation.name)
         if _is_step(thing):
             thing = thing.__wrapped__
         inner = thing
@@ -213,9 +212,7 @@ class Following:
         if not origin.is_project:
             self._distribution(origin)
             return f"{kind.__module__}.{kind.__qualname__}"
-        module = sys.modules.get(kind.__module__)
-        module_globals = vars(module) if module is not None else {}
-        place = Place.of(module_globals, module_globals.get("__file__") or _file_of_methods(kind))
+        place = _home_of(kind)
         name = self._unique(f"{_readable(kind.__qualname__)} ({place.label})", kind)
         self._waiting.append(lambda: self._part(f"class {name}", self._class(kind, place)))
         return name
@@ -377,15 +374,16 @@ class Following:
             if isinstance(value, FunctionType) and value.__code__.co_filename == place.filename
         ]
         is_current = source is not None and all(source.node_of(each.__code__) is not None for each in own)
-        text = [shapes.of_module(source.tree) if source is not None and is_current else "as loaded"]
+        whole = source.whole if source is not None and is_current else None
+        text = [shapes.of_module(whole.tree) if whole is not None else "as loaded"]
         for name, value in sorted(members):
             if isinstance(value, FunctionType | type) or _is_step(value):
                 self.guards.names.append((place.globals, name, value))
                 text.append(f"{name}={self.follow(value)}")
-            elif not is_current:
+            elif whole is None:
                 text.append(f"{name}={self._bind(name, value, place, widens=False)}")
-        if source is not None and is_current:
-            used = names.used_by(source.code)
+        if whole is not None:
+            used = names.used_by(whole.code)
             text += [self._reach(each, place, None, in_module=True) for each in used.globals]
         return "\n".join(text)
 
@@ -603,11 +601,17 @@ def _functions_in(value: Any) -> Iterable[FunctionType]:
         yield from _functions_in(value.__wrapped__)
 
 
-def _file_of_methods(kind: type) -> str:
+def _home_of(kind: type) -> Place:
+    """The module of a class: the one that it names, or where its methods are at home when that one is not loaded."""
+    module = sys.modules.get(kind.__module__)
     for _, value in _members(kind):
         for each in _functions_in(value):
-            return each.__code__.co_filename
-    return "<string>"
+            if each.__globals__.get("__name__") == kind.__module__ and not each.__code__.co_filename.startswith(
+                "<string"
+            ):
+                return Place.of(each.__globals__, each.__code__.co_filename)
+    module_globals = vars(module) if module is not None else {}
+    return Place.of(module_globals, module_globals.get("__file__") or "<string>")
 
 
 def _around_methods(node: ast.ClassDef) -> list[Chain]:

@@ -22,7 +22,7 @@ from treadle.kernel.engine.code import origins, shapes
 from treadle.kernel.engine.code.guards import Stamp, stamp_of
 from treadle.kernel.engine.code.names import Import
 from treadle.kernel.engine.code.origins import Origin
-from treadle.kernel.engine.code.sources import Source, source_of
+from treadle.kernel.engine.code.sources import Piece, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,16 @@ def _module(name: str) -> tuple[Reached, list[str]] | None:
     depth = name.count(".") + (2 if os.path.basename(path) == "__init__.py" else 1)
     label = "/".join(path.replace(os.sep, "/").split("/")[-depth:])
     source = source_of(path, {})
-    if source is None:  # an extension, or source that does not compile: the file's bytes count
+    whole = source.whole if source is not None else None
+    if whole is None:  # an extension, or source that does not compile: the file's bytes count
         return Reached(label, _bytes_of(path), None, stamps), []
     package = name if os.path.basename(path) == "__init__.py" else name.rpartition(".")[0]
-    return Reached(label, shapes.of_module(source.tree), None, stamps), list(spelled_in(source, package))
+    return Reached(label, shapes.of_module(whole.tree), None, stamps), list(spelled_in(whole, package))
 
 
-def spelled_in(source: Source, package: str) -> Iterator[str]:
-    """The full names of the modules that a source may import, anywhere in it."""
-    for node in ast.walk(source.tree):
+def spelled_in(piece: Piece, package: str) -> Iterator[str]:
+    """The full names of the modules that a piece of source may import, anywhere in it."""
+    for node in ast.walk(piece.tree):
         if isinstance(node, ast.Import):
             for each in node.names:
                 yield from _spelled(Import(each.name, (), 0), package)

@@ -93,9 +93,10 @@ def _of_fileless(module: ModuleType) -> Origin:
 
 
 def of_class(kind: type) -> Origin:
-    """Whose class it is, by the module that it names."""
+    """Whose class it is, by the module that it names; the project's where that module is not registered, as with a file
+    that was run and not imported."""
     module = sys.modules.get(kind.__module__)
-    return STANDARD if module is None else of_module(module)
+    return PROJECT if module is None else of_module(module)
 
 
 def label(filename: str, module_globals: dict[str, Any]) -> str:

@@ -1,9 +1,12 @@
 """The source of loaded code, and only of loaded code.
 
-A file may have been edited since it was imported. What counts is what runs: the file is compiled again and a piece of
-its source is used only where it compiles to the very instructions that are loaded. Elsewhere the caller falls back to
-the loaded instructions themselves, which are always true but a little touchier about formatting.
-Cost: parse and compile, about 8 µs a line, once per content of a file.
+A file may have been edited since it was imported. What counts is what runs: a piece of source is compiled again and used
+only where that gives the very instructions that are loaded. Elsewhere the caller falls back to the loaded instructions
+themselves, which are always true but a little touchier about formatting.
+
+Parsing and compiling whole files would cost 8 µs a line, most of it for code that no step reaches. So first only the
+top-level statement around a function is cut out, by indentation; comparing the instructions shows whether the cut was
+right, and where it was not, the whole file is read.
 """
 
 # os.path and open: on the way to the first step
@@ -14,63 +17,141 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import CodeType
 from typing import Any
 
 from treadle.kernel.engine.code import shapes
 from treadle.kernel.engine.code.shapes import Function
 
+_FUTURES = 0x1FE0000
+"""The flags of code objects that stand for `from __future__` imports; they are those of `compile`."""
+_GOES_ON = re.compile(r"(?:[\s#)\]}]|$|(?:else|elif|except|finally|case)\b)")
+"""A line that begins no new top-level statement."""
 
-@dataclass(slots=True)
-class Source:
-    """One file's text, its syntax tree, and its code objects by qualified name."""
 
-    filename: str
-    text: str
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some source as syntax and as code objects by qualified name."""
+
     tree: ast.Module
     code: CodeType
     codes: dict[str, list[CodeType]]
-    nodes: dict[int, tuple[CodeType, Function | ast.Lambda | None]] = field(default_factory=dict)
 
     def node_of(self, code: CodeType) -> Function | ast.Lambda | None:
-        """The syntax of loaded code, or None where this text does not compile to it."""
-        known = self.nodes.get(id(code))
-        if known is None:
-            known = self.nodes[id(code)] = (code, self._find(code))
-        return known[1]
-
-    def _find(self, code: CodeType) -> Function | ast.Lambda | None:
+        """The syntax that compiles to this code, if any does. Equal but for lines and columns is equal."""
         candidates = self.codes.get(code.co_qualname, [])
         twin = next((each for each in candidates if each == code), None)
-        if twin is None:
+        if twin is None and candidates:
             shape = shapes.of_code(code)
             twin = next((each for each in candidates if shapes.of_code(each) == shape), None)
         return None if twin is None else _locate(self.tree, twin)
 
+
+@dataclass
+class Source:
+    """One file's text, of which pieces are parsed as they are asked for."""
+
+    filename: str
+    text: str
+    is_cell: bool
+    _nodes: dict[int, tuple[CodeType, Function | ast.Lambda | None]] = field(default_factory=dict)
+    _pieces: dict[tuple[int, int], Piece | None] = field(default_factory=dict)
+
+    def node_of(self, code: CodeType) -> Function | ast.Lambda | None:
+        """The syntax of loaded code, or None where this text does not compile to it."""
+        known = self._nodes.get(id(code))
+        if known is None:
+            known = self._nodes[id(code)] = (code, self._find(code))
+        return known[1]
+
+    def _find(self, code: CodeType) -> Function | ast.Lambda | None:
+        piece = self._around(code.co_firstlineno, code.co_flags & _FUTURES)
+        node = piece.node_of(code) if piece is not None else None
+        if node is None and self.whole is not None:
+            node = self.whole.node_of(code)
+        return node
+
     def classes(self, qualname: str) -> list[ast.ClassDef]:
         """The class statements with this qualified name; several where it is defined on conditions."""
-        found: list[ast.AST] = [self.tree]
+        top = qualname.partition(".")[0]
+        places = [number for number, line in enumerate(self._lines, 1) if _defines(line, top)]
+        piece = None
+        if len(places) == 1 and not self._lines[places[0] - 1][:1].isspace():
+            piece = self._around(places[0], 0)
+        piece = piece or self.whole
+        found: list[ast.AST] = [piece.tree] if piece is not None else []
         for name in qualname.split("."):
             if name != "<locals>":
                 found = [each for scope in found for each in _definitions(scope) if each.name == name]
         return [each for each in found if isinstance(each, ast.ClassDef)]
+
+    @cached_property
+    def whole(self) -> Piece | None:
+        """All of it, or None where it does not compile."""
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if self.is_cell else 0  # cells may await
+        return _compiled(self.text, self.filename, flags)
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    @cached_property
+    def _imports(self) -> str:
+        """One line that imports the names which the file imports at its top: CPython 3.11 and later compile a call of
+        `np.mean` in another way when `np` is an import."""
+        statements, is_open = list[str](), False
+        for line in self._lines:
+            if is_open or line.startswith(("import ", "from ")):
+                statements.append(line)
+                is_open = ("(" in line or is_open) and ")" not in line
+        try:
+            found = ast.parse("\n".join(statements)).body
+        except SyntaxError:
+            return ""
+        names = {
+            each.asname or each.name.partition(".")[0]
+            for statement in found
+            if isinstance(statement, ast.Import | ast.ImportFrom)
+            for each in statement.names
+        }
+        names.discard("*")
+        return f"import {', '.join(sorted(names))}" if names else ""
+
+    def _around(self, line: int, flags: int) -> Piece | None:
+        """The top-level statement that seems to hold a line, on its own lines; decorators above it included."""
+        lines = self._lines
+        if not 0 < line <= len(lines):
+            return None
+        first = line - 1
+        while first > 0 and (_GOES_ON.match(lines[first]) or lines[first - 1].startswith("@")):
+            first -= 1
+        last, is_begun = first, False
+        while last < len(lines) and (not is_begun or _GOES_ON.match(lines[last])):
+            is_begun |= not (_GOES_ON.match(lines[last]) or lines[last].startswith("@"))
+            last += 1
+        if (first, flags) not in self._pieces:
+            text = (self._imports + "\n" * first if first else "") + "\n".join(lines[first:last]) + "\n"
+            self._pieces[first, flags] = _compiled(text, self.filename, flags)
+        return self._pieces[first, flags]
 
 
 _loaded: dict[str, tuple[object, Source | None]] = {}
 
 
 def source_of(filename: str, module_globals: dict[str, Any]) -> Source | None:
-    """The present source of a file, a notebook's cell or a module in an archive; None when there is none or it does
-    not compile. Remembered until the file changes."""
+    """The present source of a file, a notebook's cell or a module in an archive; None when there is none. Remembered
+    until the file changes."""
     stamp, lines = _stamp(filename, module_globals)
     if stamp is None:
         return None
     known = _loaded.get(filename)
     if known is not None and known[0] == stamp:
         return known[1]
-    source = _parsed(filename, lines)
+    source = _read(filename, lines)
     _loaded[filename] = (stamp, source)
     return source
 
@@ -84,20 +165,32 @@ def _stamp(filename: str, module_globals: dict[str, Any]) -> tuple[object, str |
     return (facts.st_mtime_ns, facts.st_size, facts.st_ino), None
 
 
-def _parsed(filename: str, text: str | None) -> Source | None:
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if text is not None else 0  # cells may await
+def _read(filename: str, text: str | None) -> Source | None:
+    if text is not None:
+        return Source(filename, text, is_cell=True)
     try:
-        if text is None:
-            with open(filename, "rb") as file:
-                text = _decoded(file.read())
+        with open(filename, "rb") as file:
+            text = _decoded(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return Source(filename, text.replace("\r\n", "\n").replace("\r", "\n"), is_cell=False)
+
+
+def _compiled(text: str, filename: str, flags: int) -> Piece | None:
+    try:
         tree = ast.parse(text, filename)
-        compiled = compile(tree, filename, "exec", flags=flags, dont_inherit=True)
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        code = compile(tree, filename, "exec", flags=flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError):
         return None
     codes: dict[str, list[CodeType]] = {}
-    for code in _nested(compiled):
-        codes.setdefault(code.co_qualname, []).append(code)
-    return Source(filename, text, tree, compiled, codes)
+    for each in _nested(code):
+        codes.setdefault(each.co_qualname, []).append(each)
+    return Piece(tree, code, codes)
+
+
+def _defines(line: str, name: str) -> bool:
+    """Whether a line may begin the definition of a class of this name."""
+    return name in line and re.match(rf"\s*class\s+{re.escape(name)}\b", line) is not None
 
 
 def _decoded(content: bytes) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -22,6 +23,7 @@ from treadle.systems.monitor.errors import (
     UnfitMonitor,
     UnfitWindow,
 )
+from treadle.systems.monitor.records import Evaluation, MonitorView
 from treadle.systems.monitor.requests import (
     AcknowledgeAlert,
     CreateMonitor,
@@ -344,3 +346,15 @@ def test_watched_columns_can_be_named(bench):
     bench.create(columns={"temp": "numeric"})
 
     assert [column.column for column in bench.evaluate(0).windows[0].drift.columns] == ["temp"]
+
+
+def test_every_answer_survives_the_wire(bench):
+    bench.create()
+    bench.world.predict(week(3), temp=20.0)
+
+    found = bench.evaluate(3)
+    view = bench.monitors.show(ADA, ShowMonitor(name="late"))
+
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Evaluation) == found
+    assert msgspec.json.decode(msgspec.json.encode(view), type=MonitorView) == view
+    assert view.alerts == found.opened

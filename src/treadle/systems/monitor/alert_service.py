@@ -64,7 +64,7 @@ class AlertService:
             raise AlertNotFound(
                 f"There is no alert {alert_id!r}.",
                 why=did_you_mean(alert_id, known),
-                fix="List them with: treadle alerts list",
+                fix="The verb alerts.list names them.",
                 alert=alert_id,
             )
         return found

@@ -25,7 +25,7 @@ from treadle.systems.monitor.figures import Figure, Floats, figures_of, judged
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RESAMPLES = 400
+RESAMPLES = 2000
 LEAST_SPREAD = 0.001
 """No figure is taken to be steadier than this: a thousandth is no news, however many rows say so."""
 

@@ -100,7 +100,7 @@ class MonitorService:
             if not self._monitors.insert(tx, caller.project, monitor):
                 raise MonitorExists(
                     f"There is a monitor named {monitor.name!r} already.",
-                    fix="Choose another name, or move its reference with: treadle monitors rebase",
+                    fix="Choose another name, or give this one a new reference (monitors.rebase).",
                     monitor=monitor.name,
                 )
             self._monitors.put_reference(tx, caller.project, reference)

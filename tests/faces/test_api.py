@@ -152,6 +152,13 @@ def test_a_rebound_name_is_refused(web, host):
     assert (answer.status_code, answer.json()["code"]) == (403, "api.host_refused")
 
 
+@pytest.mark.parametrize("project", ["../other", "A", "a/b", "", "a" * 64])
+def test_a_project_that_cannot_be_one_is_refused_before_it_becomes_a_path(web, project):
+    answer = web.post("/api/v1/loaves/bake", json={"name": "rye"}, headers={"X-Treadle-Project": project})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "api.project_invalid")
+
+
 @pytest.mark.parametrize(
     "headers",
     [

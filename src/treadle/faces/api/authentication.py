@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import Protocol
 
-from treadle.faces.api.errors import ListeningRefused, Unauthenticated
+from treadle.faces.api.errors import ListeningRefused, ProjectInvalid, Unauthenticated
+from treadle.ground.settings import Settings
 from treadle.kernel.governance import EVERYTHING, Caller
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -17,26 +18,39 @@ class Authenticator(Protocol):
     knows_users: bool
     """Whether it tells people apart; only then may the server listen beyond loopback."""
 
-    def identify(self, token: str, project: str) -> Caller:
-        """The caller with this token, in this project. Raises Unauthenticated."""
+    def identify(self, token: str, project: str | None) -> Caller:
+        """The caller with this token, in this project or in that of the token. Raises Unauthenticated, ProjectInvalid."""
 
 
 class HomeToken:
-    """The one token of a home: whoever has it is the home's owner, and may do everything."""
+    """The one token of a home: whoever has it is the home's owner, and may do everything, in any project of it.
+
+    project: the one that is meant where a request names none.
+    """
 
     knows_users = False
 
-    def __init__(self, token: str, actor: str) -> None:
-        self._token, self._actor = token.encode(), actor
+    def __init__(self, token: str, actor: str, project: str = "default") -> None:
+        self._token, self._actor, self._project = token.encode(), actor, project
 
-    def identify(self, token: str, project: str) -> Caller:
+    def identify(self, token: str, project: str | None) -> Caller:
         if not hmac.compare_digest(token.encode(), self._token):
             raise Unauthenticated(
                 "The token is missing or is not that of this home." if token else "The API needs a token.",
                 why="Every program on this machine can reach the port; the token shows that yours may.",
                 fix="Send the text of api.token in the home: Authorization: Bearer …",
             )
-        return Caller(project=project, actor=self._actor, permissions=EVERYTHING)
+        if project is None:
+            return Caller(project=self._project, actor=self._actor, permissions=EVERYTHING)
+        return Caller(project=checked_project(project), actor=self._actor, permissions=EVERYTHING)
+
+
+def checked_project(name: str) -> str:
+    """The name, if it can be a project's: it becomes part of paths. Raises ProjectInvalid."""
+    try:
+        return Settings.project.parse(name)
+    except ValueError as error:
+        raise ProjectInvalid(f"{name!r} cannot be a project.", why=f"Here {error}.") from error
 
 
 def require_safe_address(host: str, authenticator: Authenticator) -> None:

@@ -35,6 +35,10 @@ class ListeningRefused(Denied):
     code = "api.listening_refused"
 
 
+class ProjectInvalid(InvalidInput):
+    code = "api.project_invalid"
+
+
 class BodyTooLarge(InvalidInput):
     code, status = "api.body_too_large", 413
 

@@ -22,9 +22,9 @@ _END = object()
 
 
 def caller_of(request: Request, authenticator: Authenticator) -> Caller:
-    """Who asks. Raises Unauthenticated."""
+    """Who asks, and in which project. Raises Unauthenticated, ProjectInvalid."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    project = request.headers.get("x-treadle-project", "default")
+    project = request.headers.get("x-treadle-project")
     return authenticator.identify(token.strip() if scheme.lower() == "bearer" else "", project)
 
 

@@ -35,6 +35,7 @@ EVERY_DAY = (
     Entry("plan", "running:plan", "say which steps would run, and why; run none"),
     Entry("resume", "running:resume", "go on with a run that was stopped, killed or failed"),
     Entry("cancel", "running:cancel", "ask a run to stop"),
+    Entry("up", "serving:up", "serve the API of this home, on loopback"),
     Entry("replay", "predictions:replay", "compute a past prediction again, and compare"),
     Entry("doctor", "storage:doctor", "look whether store, bytes, event chain and disk are sound"),
     Entry("gc", "storage:gc", "remove what no name, pin, deployment or recent run needs"),

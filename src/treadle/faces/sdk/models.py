@@ -1,4 +1,4 @@
-"""Models as a user's pipeline sees them: describe their inputs, choose the best, register, challenge the champion."""
+"""Models as a user's pipeline sees them: describe their inputs, register them, challenge the champion."""
 
 from __future__ import annotations
 
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from treadle.systems.train import ModelVersion
 
 
-class NothingToChooseFrom(InvalidInput):
-    code = "model.nothing_to_choose_from"
-
-
 def signature(
     frame: Any,
     *,
@@ -35,24 +31,6 @@ def signature(
     return describe_inputs(
         load(frame), features=features, task=task, classes=classes, threshold=threshold, categories=categories
     )
-
-
-def best_of(candidates: Sequence[Any], *, metric: str, largest: bool = True) -> Any:
-    """The handle of the candidate whose step logged the best value of a metric; who was compared is recorded.
-
-    Raises NothingToChooseFrom when there is none, or one of them did not log the metric.
-    """
-    values = [_metric(candidate, metric) for candidate in candidates]
-    if not values:
-        raise NothingToChooseFrom("There is no candidate to choose from.", fix="Give best_of at least one handle.")
-
-    def choose(_: Transaction) -> dict[str, Any]:
-        ranked = sorted(range(len(values)), key=lambda place: (-values[place] if largest else values[place], place))
-        return {"chosen": ranked[0], "metric": metric, "values": values, "paths": [c.path for c in candidates]}
-
-    inputs = {f"candidate[{place}]": candidate for place, candidate in enumerate(candidates)}
-    answer = current_workspace().engine.act("best_of", choose, inputs=inputs, params={"metric": metric})
-    return candidates[answer["chosen"]]
 
 
 def register(
@@ -162,15 +140,3 @@ def challenge(
         durable=True,
     )
     return Verdict(**answer)
-
-
-def _metric(candidate: Any, metric: str) -> float:
-    value = candidate.metrics.get(metric) if isinstance(candidate, Handle) else None
-    if value is None:
-        known = ", ".join(sorted(candidate.metrics)) if isinstance(candidate, Handle) else "none"
-        raise NothingToChooseFrom(
-            f"A candidate has no metric {metric!r}.",
-            why=f"It logged: {known or 'none'}.",
-            fix=f"Log it in the step: td.log_metric({metric!r}, value)",
-        )
-    return float(value)

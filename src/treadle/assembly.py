@@ -296,6 +296,11 @@ def current_workspace() -> Workspace:
     return _default
 
 
+def current_engine() -> Engine:
+    """The engine of the current workspace; what a runner opens."""
+    return current_workspace().engine
+
+
 def _person() -> str:
     import getpass
 

@@ -43,9 +43,9 @@ def on_event(kind: str, subject: str = "*") -> Trigger:
     return Trigger(kind=kind, subject=subject)
 
 
-def on_alert(name: str) -> Trigger:
-    """Starts the pipeline when the monitor of that name raises an alert."""
-    return Trigger(kind="alert.raised", subject=f"alert/{name}")
+def on_alert(endpoint: str) -> Trigger:
+    """Starts the pipeline when an alert about that endpoint opens; `td.now()` is the end of the window it is about."""
+    return Trigger(kind="alert.opened", subject=f"endpoint/{endpoint}")
 
 
 def on_landing(dataset: str) -> Trigger:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +21,7 @@ from treadle.kernel.engine.journal import sql
 from treadle.kernel.engine.leases import find
 from treadle.kernel.engine.pipelines import Pipeline, PipelineRun
 from treadle.kernel.engine.publishing import get_publication
-from treadle.kernel.engine.scheduler import firing_of
+from treadle.kernel.engine.scheduler import Firing, firing_of
 from treadle.kernel.engine.service import Engine
 
 DONE, FAILED, TAKEN = 0, 1, 3
@@ -61,9 +62,20 @@ def fire(engine: Engine, firing_id: str) -> PipelineRun[Any]:
         firing = firing_of(row)
         publication = get_publication(reader, engine.project, firing.publication)
     pipeline = pipeline_of(publication.targets, firing.pipeline)
-    now = from_micros(firing.fire_at) if firing.source.startswith("schedule:") else None
+    now = moment_of(engine, firing)
     values = engine.arguments_of(pipeline, firing.params)
     return engine.run(pipeline, values, now=now, caused_by=firing.caused_by or firing.id, firing=firing.id)
+
+
+def moment_of(engine: Engine, firing: Firing) -> datetime | None:
+    """What `td.now()` says in a firing's run: the schedule's moment, or the time of which the event speaks.
+
+    An alert about last week retrains as of the end of that week, however late somebody looks. None is the present.
+    """
+    if firing.source.startswith("schedule:"):
+        return from_micros(firing.fire_at)
+    event = None if firing.caused_by is None else engine.events.find(engine.project, firing.caused_by)
+    return None if event is None else event.event_at
 
 
 def go_on(engine: Engine, run: str, publication_id: str | None) -> PipelineRun[Any]:

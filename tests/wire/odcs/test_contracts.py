@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from treadle.wire.odcs import Contract, InvalidContract, Property, Quality, SchemaObject, decode, encode, metric_of
@@ -167,6 +167,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | prose
 
 
+@example(names=["\x85", "a\u2028b"], prose="\r\n ", valid=["\x85\n"])
 @given(
     names=st.lists(names, unique=True, max_size=5),
     prose=prose,

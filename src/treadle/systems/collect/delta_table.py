@@ -71,12 +71,15 @@ class Table:
         """Whether there is a table yet."""
         return (self._log / _name(0)).exists()
 
-    def columns(self) -> tuple[Column, ...]:
-        """The columns of the newest version of the log; none when there is no table yet."""
+    def columns(self, at_least: int) -> tuple[Column, ...]:
+        """The columns of a version of the log that is not older than `at_least`; none when there is no table yet."""
         if not self.exists():
             return ()
         with self._lock:
-            return columns_of_delta(str(self._fresh().schema().to_json()))
+            table = self._handle
+            if table is None or table.version() < at_least:
+                table = self._fresh()
+            return columns_of_delta(str(table.schema().to_json()))
 
     def commit(
         self,
@@ -103,22 +106,23 @@ class Table:
         ]
         with self._lock:
             self._ensure(columns, name)
+            table = self._handle or self._fresh()  # what was read last is likely the newest; if not, the commit says so
             for _ in range(_ATTEMPTS):
-                version = self._try(landing, columns, actions)
+                version = self._try(table, landing, columns, actions)
                 if version is not None:
                     return version
+                table = self._fresh()
         raise LandingBusy(
             f"The table {name!r} is written by others without a pause.",
             why=f"{_ATTEMPTS} commits in a row came second.",
             fix="Try again, or let fewer writers write at once.",
         )
 
-    def _try(self, landing: str, columns: Sequence[Column], actions: list[Any]) -> int | None:
-        """One attempt at the version that follows the newest; None when another writer had it first."""
+    def _try(self, table: DeltaTable, landing: str, columns: Sequence[Column], actions: list[Any]) -> int | None:
+        """One attempt at the version that follows the one looked at; None when another writer had it first."""
         from deltalake import CommitProperties, Schema, Transaction
         from deltalake.exceptions import CommitFailedError
 
-        table = self._fresh()
         if table.transaction_version(landing) is not None:
             return self._version_of(landing)
         if self._add_columns(table, landing, columns):

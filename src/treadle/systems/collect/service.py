@@ -275,12 +275,11 @@ class Datasets:
 
     def find_snapshot(self, project: str, dataset: str) -> Snapshot | None:
         """The newest snapshot, or None when the dataset is unknown or empty."""
+        found = self._head(project, dataset)
+        if found is None:
+            return None
         with self._store.read() as reader:
-            row = rows_of.find_dataset(reader, project, dataset, self._root)
-            if row is None or row.head_snapshot is None:
-                return None
-            found = rows_of.find_snapshot(reader, project, row.head_snapshot)
-            return None if found is None else rows_of.with_files(reader, project, found)
+            return rows_of.with_files(reader, project, found)
 
     def scan(self, project: str, snapshot: Snapshot) -> pl.LazyFrame:
         """The rows of a snapshot, with `_landing` and `_row`. Reads our file list, never the table's log."""
@@ -332,8 +331,9 @@ class Datasets:
         keep_row_ids: bool = False,
     ) -> Writing:
         name = row.dataset.name
-        head, aside = self.find_snapshot(project, name), self.find_snapshot(project, name + QUARANTINE)
-        stored = {column.name: column.type for column in self._landings.table(row.dataset).columns()}
+        head, aside = self._head(project, name), self._head(project, name + QUARANTINE)
+        table = self._landings.table(row.dataset)
+        stored = {column.name: column.type for column in table.columns(row.head_delta_version)}
         return Writing(
             dataset=name,
             landing=landing,
@@ -476,6 +476,14 @@ class Datasets:
             updated_at=head.recorded_at if head else row.dataset.recorded_at,
         )
 
+    def _head(self, project: str, dataset: str) -> Snapshot | None:
+        """The newest snapshot without its files: what a landing needs to know, at a cost that does not grow."""
+        with self._store.read() as reader:
+            row = rows_of.find_dataset(reader, project, dataset, self._root)
+            if row is None or row.head_snapshot is None:
+                return None
+            return rows_of.find_snapshot(reader, project, row.head_snapshot)
+
     def _folder(self, project: str, snapshot: Snapshot) -> Path:
         return Path(self._get(project, snapshot.dataset).dataset.location)
 
@@ -493,7 +501,7 @@ class Datasets:
         return seen
 
     def _types(self, project: str, dataset: str) -> dict[str, str]:
-        head = self.find_snapshot(project, dataset)
+        head = self._head(project, dataset)
         return {} if head is None else {column.name: column.type for column in head.columns}
 
 

@@ -9,6 +9,8 @@ import yaml
 
 from treadle.wire.odcs.records import Contract
 
+_BREAKS = "\r\x85\u2028\u2029"
+
 
 class _Writer(yaml.SafeDumper):
     """Long text in blocks, lists indented: as a person would write it."""
@@ -19,6 +21,8 @@ class _Writer(yaml.SafeDumper):
 
 def _text(writer: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None
+    if any(mark in value for mark in _BREAKS):
+        style = '"'  # elsewhere YAML would take them for the end of a line
     return writer.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the typing module itself would double the price of the import
     from typing import Any
 
+    from treadle.faces.sdk import features as features
+    from treadle.faces.sdk.datasets import Batch as Batch
     from treadle.faces.sdk.datasets import dataset as dataset
     from treadle.faces.sdk.models import challenge as challenge
     from treadle.faces.sdk.models import register as register
@@ -45,7 +47,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     __version__: str
 
 _NAMES = {
-    "treadle.faces.sdk.datasets": ("dataset",),
+    "treadle.faces.sdk.datasets": ("Batch", "dataset"),
     "treadle.faces.sdk.models": ("challenge", "register", "signature"),
     "treadle.faces.sdk.running": (
         "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
@@ -55,12 +57,15 @@ _NAMES = {
     "treadle.kernel.engine.acts": ("best_of", "now", "wait_for_approval", "wait_for_event", "wait_until"),
     "treadle.kernel.engine.reporting": ("checkpoint", "idempotency_key", "log_metric", "log_metrics", "progress"),
 }  # fmt: skip
+_MODULES = {"features": "treadle.faces.sdk.features"}
+"""Names that are modules: `from treadle import features`."""
+
 _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 """Where each public name lives."""
 
 __all__ = [
-    "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "__version__", "best_of", "challenge",
-    "checkpoint", "dataset", "each", "env", "file", "idempotency_key", "load", "log_metric", "log_metrics", "now",
+    "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "__version__", "best_of", "challenge",
+    "checkpoint", "dataset", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "now",
     "on_alert", "on_event", "on_landing", "pipeline", "progress", "register", "secret", "signature", "step",
     "wait_for_approval", "wait_for_event", "wait_until",
 ]  # fmt: skip
@@ -71,6 +76,8 @@ def __getattr__(name: str) -> Any:
         value = import_module("importlib.metadata").version("treadle")
     elif name in _HOME_OF:
         value = getattr(import_module(_HOME_OF[name]), name)
+    elif name in _MODULES:
+        value = import_module(_MODULES[name])
     else:
         raise AttributeError(f"module 'treadle' has no attribute {name!r}")
     globals()[name] = value

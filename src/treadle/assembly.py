@@ -27,25 +27,47 @@ if TYPE_CHECKING:
     from treadle.kernel.catalog import EvidenceRows, Refs
     from treadle.kernel.catalog.service import Runs
     from treadle.kernel.engine.ports import Executor
+    from treadle.kernel.engine.scheduler import Scheduler
     from treadle.kernel.engine.service import Engine
     from treadle.kernel.events import EventLog
     from treadle.kernel.events.service import Activity
     from treadle.kernel.governance import Bound, Caller
     from treadle.kernel.store import Store
+    from treadle.loops.feedback import Feedback, LandedPredictions, Observed, TruthRules
     from treadle.loops.release import Release
     from treadle.loops.release.servable import RegisteredModels
     from treadle.systems.collect import Datasets
+    from treadle.systems.features.service import Features
+    from treadle.systems.infra import Storage
+    from treadle.systems.labels import Labels
+    from treadle.systems.monitor import AlertService, MonitorService
+    from treadle.systems.prepare import Contracts, Incidents, QuarantineKeeper
+    from treadle.systems.serve import Endpoints, Predictions, PredictionShipper
     from treadle.systems.train import Models
 
 T = TypeVar("T")
 
+_OPENER = "treadle.assembly:current_engine"
+"""How a runner finds its engine."""
+
 SERVICES = {
+    "alerts": ("alerts", "treadle.systems.monitor.alert_service"),
     "audit": ("activity", "treadle.kernel.events.service"),
+    "contracts": ("contracts", "treadle.systems.prepare.contracts"),
     "datasets": ("datasets", "treadle.systems.collect.service"),
+    "endpoints": ("endpoints", "treadle.systems.serve.service"),
     "events": ("activity", "treadle.kernel.events.service"),
+    "features": ("features", "treadle.systems.features.service"),
+    "feedback": ("feedback", "treadle.loops.feedback.service"),
+    "incidents": ("incidents", "treadle.systems.prepare.incidents"),
+    "labels": ("labels", "treadle.systems.labels.service"),
     "models": ("models", "treadle.systems.train.service"),
+    "monitors": ("monitors", "treadle.systems.monitor.service"),
+    "predictions": ("predictions", "treadle.systems.serve.predictions"),
+    "quarantine": ("quarantine", "treadle.systems.prepare.quarantine"),
     "releases": ("release", "treadle.loops.release.service"),
     "runs": ("runs", "treadle.kernel.catalog.service"),
+    "storage": ("storage", "treadle.systems.infra.service"),
 }
 """By noun, the part of the workspace that does its verbs, and the module that declares them."""
 
@@ -226,11 +248,53 @@ class Workspace:
 
     @cached_property
     def datasets(self) -> Datasets:
+        """Datasets, with the contracts of prepare as the gate of every landing."""
+        from treadle.systems.prepare.gate import ContractGate
+
+        datasets = self._tables
+        datasets.guard(ContractGate(self.contracts, self.incidents, self.clock, self.new_id))
+        return datasets
+
+    @cached_property
+    def _tables(self) -> Datasets:
+        """Datasets without a gate: what contracts themselves read."""
         from treadle.systems.collect import Datasets
 
         root = self.home.absolute() / "tables"
         inbox = self.home.absolute() / "inbox"
         return Datasets(self.store, self.events, self.refs, root, self.clock, self.new_id, inbox=inbox)
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        from treadle.systems.prepare import Contracts
+
+        return Contracts(self.store, self.artifacts, self.events, self.refs, self._tables, self.clock, self.new_id)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        from treadle.systems.prepare import Incidents
+
+        return Incidents(self.store, self.events, self.clock, self.new_id)
+
+    @cached_property
+    def quarantine(self) -> QuarantineKeeper:
+        from treadle.systems.prepare import QuarantineKeeper
+
+        return QuarantineKeeper(self.store, self.events, self.contracts, self._tables, self.datasets, self.clock)
+
+    @cached_property
+    def features(self) -> Features:
+        from treadle.systems.features.service import Features
+
+        return Features(self.store, self.refs, self.artifacts, self.clock, self._tables)
+
+    @cached_property
+    def labels(self) -> Labels:
+        from treadle.loops.feedback.labels import LabelLandings
+        from treadle.systems.labels import Labels
+
+        sink = LabelLandings(self.datasets)
+        return Labels(self.store, self.events, self.clock, self.new_id, rows=self._tables, sink=sink)
 
     @cached_property
     def models(self) -> Models:
@@ -250,6 +314,89 @@ class Workspace:
         from treadle.loops.release import Release
 
         return Release(self.store, self.models, self.evidence, self.events, self.artifacts)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        from treadle.systems.serve.service import Endpoints
+
+        return Endpoints(self.store, self.refs, self.events, self.servable, self.serving_area, self.clock, self.new_id)
+
+    @cached_property
+    def archive(self) -> LandedPredictions:
+        """Predictions as datasets."""
+        from treadle.loops.feedback import LandedPredictions
+
+        return LandedPredictions(self.datasets, self.caller)
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        from treadle.systems.serve.predictions import Predictions
+
+        return Predictions(self.serving_area, self.archive)
+
+    @cached_property
+    def shipper(self) -> PredictionShipper:
+        """Brings the prediction log of this project's servers into datasets."""
+        from treadle.systems.serve.shipping import PredictionShipper
+
+        return PredictionShipper(self.serving_area(self.project), self.archive)
+
+    @cached_property
+    def truth_rules(self) -> TruthRules:
+        from treadle.loops.feedback import TruthRules
+
+        return TruthRules(self.store, self.artifacts, self.refs, self.clock)
+
+    @cached_property
+    def observed(self) -> Observed:
+        """Predictions and their truth, as monitoring watches them."""
+        from treadle.loops.feedback import Observed
+
+        return Observed(self.store, self.artifacts, self._tables, self.truth_rules)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        from treadle.loops.feedback import Feedback
+
+        return Feedback(self.truth_rules, self.observed)
+
+    @cached_property
+    def monitors(self) -> MonitorService:
+        from treadle.systems.monitor import MonitorService
+
+        seen = self.observed
+        return MonitorService(self.store, self.events, seen, seen, seen, clock=self.clock, new_id=self.new_id)
+
+    @cached_property
+    def alerts(self) -> AlertService:
+        from treadle.systems.monitor import AlertService
+
+        return AlertService(self.store, self.events, clock=self.clock, new_id=self.new_id)
+
+    @cached_property
+    def storage(self) -> Storage:
+        from treadle.systems.infra import Storage
+
+        return Storage(self.store, self.blobs, self.events, self.clock, home=self.home)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """Starts what is due, each run in a process of its own, from published code."""
+        from treadle.kernel.engine.processes import Processes
+        from treadle.kernel.engine.scheduler import Scheduler
+
+        code = self.home.absolute() / "code"
+        runners = Processes(self.engine, _OPENER, folder=code, environment=self.environment())
+        return Scheduler(self.engine, runners)
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which another process of this host opens the same workspace."""
+        return {
+            "TREADLE_HOME": str(self.home.absolute()),
+            "TREADLE_PROJECT": self.project,
+            "TREADLE_STORE": self.settings.store,
+            "TREADLE_ARTIFACTS": self.settings.artifacts,
+        }
 
     def serving_area(self, project: str) -> Path:
         """The folder that the model servers of a project read."""

@@ -126,6 +126,15 @@ class DatasetHandle:
         )
 
 
+def __getattr__(name: str) -> Any:
+    """`Batch`, what a source of a user's own hands over: loaded when it is asked for, since it is collect's."""
+    if name == "Batch":
+        from treadle.systems.collect.records import Batch
+
+        return Batch
+    raise AttributeError(name)
+
+
 def dataset(name: str) -> DatasetHandle:
     """A dataset of the current workspace."""
     return DatasetHandle(name, current_workspace())

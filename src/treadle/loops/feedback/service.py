@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -54,7 +55,11 @@ class Feedback:
         """The predictions of a window as they were logged, with `truth` and `known_at` beside them (null: not known)."""
         rows = self._observed.rows(project, endpoint, starts_at, ends_at)
         if rows.is_empty():
-            schema = pl.Schema({"prediction_id": pl.String, "truth": pl.Float64, "known_at": pl.Datetime("us", "UTC")})
+            schema: dict[str, Any] = {
+                "prediction_id": pl.String,
+                "truth": pl.Float64,
+                "known_at": pl.Datetime("us", "UTC"),
+            }
             return pl.DataFrame(schema=schema)
         asked = rows.select(pl.col("prediction_id").alias("prediction"), "entity")
         outcomes = self._observed.outcomes(project, endpoint, asked, known_by=known_by)

@@ -100,6 +100,8 @@ class RayExecutor:
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._started_ray = False
+        self._connected = threading.Event()
+        self._problem: Exception | None = None
 
     def capacity(self) -> Capacity:
         """Whatever the cluster has: Ray queues what does not fit."""
@@ -108,7 +110,9 @@ class RayExecutor:
     def submit(self, task: Task, listener: Listener) -> None:
         """Hands a task to Ray. Raises MissingExtra, ArtifactsNotShared."""
         with self._lock:
-            if self._ray is None:
+            if self._thread is None:
+                self._connected.clear()
+                self._problem = None
                 self._connect()
         needs = task.options.resources
         do = Do(task.id, task.path, task.code, dict(task.arguments), task.idempotency_key, task.options.keep)
@@ -129,15 +133,32 @@ class RayExecutor:
             self._is_closed = True
         if self._thread is not None:
             self._thread.join()
-        if self._ray is not None:
-            for flying in list(self._flying.values()):
-                self._ray.cancel(flying.ref, force=True)
-            self._ray.kill(self._mailbox)
-            if self._started_ray:
-                self._ray.shutdown()
-            self._ray = None
 
     def _connect(self) -> None:
+        """Starts or joins Ray, in our own thread: Ray's processes end with the *thread* that started them (PDEATHSIG),
+        and the thread that submits the first step ends with its run."""
+        self._thread = threading.Thread(target=self._live, name="treadle-ray", daemon=True)
+        self._thread.start()
+        self._connected.wait()
+        if self._problem is not None:
+            self._thread.join()
+            self._thread = None
+            raise self._problem
+
+    def _live(self) -> None:
+        try:
+            self._open()
+        except Exception as error:  # handed to whoever submits
+            self._problem = error
+            return
+        finally:
+            self._connected.set()
+        try:
+            self._work()
+        finally:
+            self._shut()
+
+    def _open(self) -> None:
         try:
             import ray
         except ImportError as error:
@@ -148,10 +169,15 @@ class RayExecutor:
             self._started_ray = True
         self._check_artifacts(ray)
         self._mailbox = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=1000).remote()
-        self._remote = ray.remote(max_retries=0, max_calls=0)(run_task)
+        self._remote = ray.remote(max_retries=0)(run_task)
         self._ray = ray
-        self._thread = threading.Thread(target=self._work, name="treadle-ray", daemon=True)
-        self._thread.start()
+
+    def _shut(self) -> None:
+        for flying in list(self._flying.values()):
+            self._ray.cancel(flying.ref, force=True)
+        self._ray.kill(self._mailbox)
+        if self._started_ray:
+            self._ray.shutdown()
 
     def _check_artifacts(self, ray: Any) -> None:
         """A folder of this host is no place for bytes that other nodes must read."""

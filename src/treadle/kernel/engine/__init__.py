@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from treadle.kernel.engine.ambient import current_engine, open_with, use
     from treadle.kernel.engine.handles import Handle, load
-    from treadle.kernel.engine.pipelines import Pipeline, PipelineRun, pipeline
+    from treadle.kernel.engine.pipelines import Pipeline, PipelineRun, Schedule, on_alert, on_event, on_landing, pipeline
     from treadle.kernel.engine.records import ConcurrencyLimit, Resources
     from treadle.kernel.engine.service import Engine, Surroundings
     from treadle.kernel.engine.steps import Step, each, step
@@ -23,11 +23,15 @@ __all__ = [
     "Pipeline",
     "PipelineRun",
     "Resources",
+    "Schedule",
     "Step",
     "Surroundings",
     "current_engine",
     "each",
     "load",
+    "on_alert",
+    "on_event",
+    "on_landing",
     "open_with",
     "pipeline",
     "step",
@@ -37,7 +41,7 @@ __all__ = [
 _HOMES = {
     "ambient": ("current_engine", "open_with", "use"),
     "handles": ("Handle", "load"),
-    "pipelines": ("Pipeline", "PipelineRun", "pipeline"),
+    "pipelines": ("Pipeline", "PipelineRun", "Schedule", "on_alert", "on_event", "on_landing", "pipeline"),
     "records": ("ConcurrencyLimit", "Resources"),
     "service": ("Engine", "Surroundings"),
     "steps": ("Step", "each", "step"),

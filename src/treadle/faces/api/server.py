@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -22,6 +23,16 @@ class AddressTaken(Unavailable):
     """Another program listens there."""
 
     code, status = "api.address_taken", 503
+
+
+class _Announcing(uvicorn.Server):
+    """Says when requests are answered and signals are heeded, and not before."""
+
+    announce: Callable[[], None] = staticmethod(lambda: None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.announce()
 
 
 class Server:
@@ -41,11 +52,15 @@ class Server:
             proxy_headers=False,
             timeout_graceful_shutdown=10,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Announcing(config)
         self._thread: threading.Thread | None = None
 
-    def run(self) -> None:
-        """Serves until SIGINT or SIGTERM, then answers what is under way and returns."""
+    def run(self, announce: Callable[[], None] = lambda: None) -> None:
+        """Serves until SIGINT or SIGTERM, then answers what is under way, and lets the signal have its effect.
+
+        announce: called once requests are answered.
+        """
+        self._server.announce = announce
         self._server.run(sockets=[self._socket])
 
     def start(self) -> None:

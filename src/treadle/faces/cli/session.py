@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from treadle.assembly import Workspace
 from treadle.faces.cli.output import Output
-from treadle.faces.sdk.client import Client
-from treadle.faces.sdk.connecting import client_of, connect
 from treadle.ground import settings
 from treadle.ground.errors import Denied
 from treadle.ground.settings import Settings
+
+if TYPE_CHECKING:
+    from treadle.faces.sdk.client import Client
 
 
 class NotConfirmed(Denied):
@@ -44,6 +46,8 @@ class Session:
     @cached_property
     def client(self) -> Client:
         """Every verb, done in this process or by the server that the settings name."""
+        from treadle.faces.sdk.connecting import client_of, connect  # msgspec and inspect cost --help 30 ms
+
         if not self.settings.server:
             return client_of(self.workspace)
         client = connect(self.settings)

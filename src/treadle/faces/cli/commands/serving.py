@@ -24,14 +24,15 @@ def up(
     authenticator = HomeToken(home_token(settings.home), actor=workspace.actor, project=settings.project)
     app = build(workspace.bound(), authenticator, version=treadle.__version__, body_max_bytes=settings.body_max_bytes)
     server = Server(app, authenticator, host=host or settings.host, port=settings.port if port is None else port)
-    try:
-        answer = {"url": server.url, "home": settings.home, "token_file": settings.home / FILE_NAME}
-        session.out.show(
-            answer,
-            lambda paper: paper.sheet({"API": server.url, "home": settings.home, "token": settings.home / FILE_NAME}),
-        )
+    answer = {"url": server.url, "home": settings.home, "token_file": settings.home / FILE_NAME}
+
+    def announce() -> None:
+        sheet = {"API": server.url, "home": settings.home, "token": settings.home / FILE_NAME}
+        session.out.show(answer, lambda paper: paper.sheet(sheet))
         session.out.stdout.flush()
-        server.run()
+
+    try:
+        server.run(announce)
     except KeyboardInterrupt:
         session.out.note("stopped")
     finally:

@@ -58,11 +58,12 @@ class ServerProcess:
         finally:
             os.close(readable)
         if not line:
-            ended = process.poll() is not None
-            process.kill()
+            if line is None:
+                process.kill()
             process.wait()
+            ending = "ended while it started" if line is not None else f"did not answer within {timeout_s:g} s"
             raise ServerDidNotStart(
-                f"The model server {'ended while it started' if ended else f'did not answer within {timeout_s:g} s'}.",
+                f"The model server {ending}.",
                 why=_last_words(serving / "server.log"),
                 fix=f"Start it by hand to see more: {' '.join(command[1:5])}",
             )
@@ -94,10 +95,10 @@ class ServerProcess:
         self.process.wait()
 
 
-def _read_line(descriptor: int, timeout_s: float) -> bytes:
-    """The line, or nothing when the writer died or was too slow."""
+def _read_line(descriptor: int, timeout_s: float) -> bytes | None:
+    """The line; empty when the writer died, None when it was too slow."""
     ready, _, _ = select.select([descriptor], [], [], timeout_s)
-    return os.read(descriptor, 4096).strip() if ready else b""
+    return os.read(descriptor, 4096).strip() if ready else None
 
 
 def _last_words(log: Path) -> str:

@@ -201,7 +201,9 @@ class ServingApp:
         def read(revision: LiveRevision) -> Batch:
             return revision.model.plan.from_request(request)
 
-        answer = await self._inference.answer(endpoint, read, request.id, only, started)
+        answer = self._inference.answer_inline(endpoint, read, request.id, only, started)
+        if isinstance(answer, Batch):
+            answer = await self._inference.answer_later(endpoint, answer, read, request.id, only, started)
         payload, header_length = _encode(endpoint, request, answer)
         self._metrics.answered(endpoint.name, time.perf_counter() - started)
         if header_length is None:

@@ -25,6 +25,7 @@ from treadle.systems.serve.runtime.prediction_ids import PredictionIds, texts
 from treadle.systems.serve.runtime.signature import Signature
 from treadle.wire.oip import OutputTensor
 
+Read = Callable[[LiveRevision], Batch]
 _log = logging.getLogger("treadle.serve")
 
 
@@ -96,27 +97,50 @@ class Inference:
             )
         self._log.admit()
 
-    async def answer(
-        self,
-        endpoint: LiveEndpoint,
-        read: Callable[[LiveRevision], Batch],
-        request_id: str | None,
-        only: LiveRevision | None,
-        started: float,
-    ) -> Answer:
-        """Predictions for a request, logged.
+    def answer_inline(
+        self, endpoint: LiveEndpoint, read: Read, request_id: str | None, only: LiveRevision | None, started: float
+    ) -> Answer | Batch:
+        """Predictions for a request, logged, if one revision serves it and is quick; else the leading revision's batch,
+        checked, for `answer_later`. No coroutine stands between most requests and their model.
 
         read: the request's batch as a revision takes it (two revisions may give one category different codes).
         only: the revision that the request asked for. started: perf_counter when the request had come in.
         """
-        leading = only or endpoint.revisions[0]
-        batch = read(leading)
+        revision = only or endpoint.revisions[0]
+        batch = read(revision)
         self.check(endpoint, batch)
         rows = len(batch.matrix)
+        single = only is not None or len(endpoint.revisions) == 1
+        if not single or revision.model.call_seconds(rows) * 1000 > endpoint.limits.inline_ms:
+            return batch
         first = self._ids.take(rows)
-        if only is not None or len(endpoint.revisions) == 1:
-            revision = leading
-        else:
+        scores = _scores(endpoint, revision, batch.matrix)
+        self._record(endpoint, revision, batch, scores, first, request_id, started)
+        return Answer(revision, [revision.number], texts(first, rows), scores, revision.model.signature)
+
+    async def answer(
+        self, endpoint: LiveEndpoint, read: Read, request_id: str | None, only: LiveRevision | None, started: float
+    ) -> Answer:
+        """Predictions for a request, logged, whichever way it takes; the arguments are those of `answer_inline`."""
+        answered = self.answer_inline(endpoint, read, request_id, only, started)
+        if isinstance(answered, Answer):
+            return answered
+        return await self.answer_later(endpoint, answered, read, request_id, only, started)
+
+    async def answer_later(
+        self,
+        endpoint: LiveEndpoint,
+        batch: Batch,
+        read: Read,
+        request_id: str | None,
+        only: LiveRevision | None,
+        started: float,
+    ) -> Answer:
+        """Predictions for a request that is split, or whose call should take long."""
+        leading = revision = only or endpoint.revisions[0]
+        rows = len(batch.matrix)
+        first = self._ids.take(rows)
+        if only is None and len(endpoint.revisions) > 1:
             parts = endpoint.parts(batch.facts, request_id or f"{first:x}")
             if len(parts) > 1:
                 return await self._answer_in_parts(endpoint, read, parts, first, rows, request_id, started)
@@ -129,7 +153,7 @@ class Inference:
     async def _answer_in_parts(
         self,
         endpoint: LiveEndpoint,
-        read: Callable[[LiveRevision], Batch],
+        read: Read,
         parts: Sequence[tuple[LiveRevision, list[int]]],
         first: int,
         rows: int,
@@ -150,23 +174,17 @@ class Inference:
         return Answer(None, revisions, ids, scores, signature)
 
     async def _call(self, endpoint: LiveEndpoint, revision: LiveRevision, matrix: Matrix) -> Matrix:
-        model = revision.model
         limits = endpoint.limits
+        if revision.model.call_seconds(len(matrix)) * 1000 <= limits.inline_ms:
+            return _scores(endpoint, revision, matrix)
+        if self._waiting >= limits.max_waiting:
+            raise Overloaded(f"{self._waiting} requests are waiting for a model.", fix="Try again in a second.")
+        self._waiting += 1
         try:
-            if model.call_seconds(len(matrix)) * 1000 <= limits.inline_ms:
-                return model.scores(matrix)
-            if self._waiting >= limits.max_waiting:
-                raise Overloaded(f"{self._waiting} requests are waiting for a model.", fix="Try again in a second.")
-            self._waiting += 1
-            try:
-                return await asyncio.get_running_loop().run_in_executor(self._executor, model.scores, matrix)
-            finally:
-                self._waiting -= 1
-        except TreadleError:
-            raise
-        except Exception as error:
-            _log.exception("model %s of endpoint %s failed", revision.model_version, endpoint.name)
-            raise ModelFailed(f"The model failed on this request: {type(error).__name__}.") from None
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, _scores, endpoint, revision, matrix)
+        finally:
+            self._waiting -= 1
 
     def _record(
         self,
@@ -200,3 +218,13 @@ class Inference:
         self._metrics.rows[endpoint.name, revision.number] += rows
         if batch.unknown:
             self._metrics.unknown_categories[endpoint.name] += len(batch.unknown)
+
+
+def _scores(endpoint: LiveEndpoint, revision: LiveRevision, matrix: Matrix) -> Matrix:
+    try:
+        return revision.model.scores(matrix)
+    except TreadleError:
+        raise
+    except Exception as error:
+        _log.exception("model %s of endpoint %s failed", revision.model_version, endpoint.name)
+        raise ModelFailed(f"The model failed on this request: {type(error).__name__}.") from None

@@ -110,6 +110,7 @@ class RunDriver:
         params: Mapping[str, Any],
         durable: bool,
         preview: Callable[[], Any] | None = None,
+        before: Callable[[], object] | None = None,
     ) -> Any:
         """The answer of an act that happens once in this run: `effect` commits with its row, or was recorded before."""
         recorded, attempt = self._new_act("act", name, inputs, params)
@@ -117,6 +118,8 @@ class RunDriver:
             if recorded.key == attempt.key:
                 return self.session.artifacts.load(recorded.artifact)
             self.session.note_change(recorded, attempt)
+        if before is not None:
+            before()
 
         def work(tx: Transaction) -> tuple[Artifact, Mapping[str, Any]]:
             return self.session.artifacts.put(effect(tx)), {}

@@ -123,6 +123,7 @@ class PlanDriver(RunDriver):
         params: Mapping[str, Any],
         durable: bool,
         preview: Callable[[], Any] | None = None,
+        before: Callable[[], object] | None = None,
     ) -> Any:
         path = self.places.next(name)
         self.plan.steps.append(PlannedStep(path=path, verdict="act", why=("happens once, when the run gets there",)))

@@ -242,6 +242,7 @@ class Engine:
         params: Mapping[str, Any] | None = None,
         durable: bool = False,
         preview: Callable[[], Any] | None = None,
+        before: Callable[[], object] | None = None,
     ) -> Any:
         """What `effect` answers, as JSON gives it back: its writes and the journal's row of them are one commit.
 
@@ -249,11 +250,23 @@ class Engine:
         called. `effect` may run more than once before its commit, so it touches nothing but its transaction.
         inputs: values or handles that become lineage; params: what else tells this act from another.
         durable: waits until it survives a power cut. preview: what `plan` takes for the answer; without one, what depends
-        on the answer is unknown to the plan. Outside of pipelines the act is a run of its own.
+        on the answer is unknown to the plan. before: what has to be done outside of the transaction and ahead of it, such
+        as landing a batch; it is called only where the act is not recorded, and has to bear being called again after a
+        crash. Outside of pipelines the act is a run of its own.
         """
         driver = current_driver.get()
         if isinstance(driver, RunDriver):
-            return driver.act(name, effect, inputs=inputs or {}, params=params or {}, durable=durable, preview=preview)
+            return driver.act(
+                name,
+                effect,
+                inputs=inputs or {},
+                params=params or {},
+                durable=durable,
+                preview=preview,
+                before=before,
+            )
+        if before is not None:
+            before()
         return self._act_alone(name, effect, inputs or {}, params or {}, durable)
 
     def executor(self, name: str) -> Executor:

@@ -14,6 +14,7 @@ import pytest
 from tests.systems.serve.control import CALLER, Sink
 from tests.systems.serve.models import ROWS, deploy, flights_model
 from tests.systems.serve.processes import Server, start_server
+from treadle.ground.digests import of_bytes
 from treadle.systems.serve import PredictionNamed, Predictions, PredictionShipper
 from treadle.systems.serve.errors import PredictionNotFound
 from treadle.systems.serve.replay import recorded_call, replay_call
@@ -81,6 +82,34 @@ def test_a_shipped_row_holds_what_was_served(serving: Path, server: Server) -> N
     assert last["event_at"] == last["feature_as_of"] == datetime(2013, 4, 1, 4, tzinfo=UTC)
     assert last["backdated"]
     assert (last["engine"], last["threads"], last["request_id"]) == ("lightgbm", 1, "req")
+
+
+@pytest.mark.parametrize("form", ["plain", "protocol"])
+def test_a_prediction_keeps_the_digest_of_the_frame_that_its_vector_came_from(
+    serving: Path, server: Server, form: str
+) -> None:
+    frame = of_bytes(b"a frame of features")
+    if form == "plain":
+        ask(server, features=frame)
+    else:
+        tensors = [{"name": "input", "datatype": "FP64", "shape": [1, 3], "data": [1.0, 2.0, 3.0]}]
+        answer = server.infer("numbers", {"inputs": tensors, "parameters": {"features": frame}})
+        assert answer.status_code == 200, answer.text
+    sink = Sink()
+    PredictionShipper(serving, sink).ship()
+
+    (row, *_) = sink.rows("flights" if form == "plain" else "numbers")
+
+    predictions = Predictions(lambda project: serving, Archive(sink))
+    found = predictions.get(CALLER, PredictionNamed(prediction_id=row["prediction_id"]))
+    assert row["features"] == found.features == frame
+
+
+def test_features_that_are_no_digest_are_refused(server: Server) -> None:
+    answer = server.http.post("/predict/flights", json={"rows": [ROWS[0]], "features": "yesterday's"})
+
+    assert answer.status_code == 400
+    assert "no digest" in answer.text
 
 
 def test_without_an_event_time_a_prediction_speaks_of_its_own_moment(serving: Path, server: Server) -> None:

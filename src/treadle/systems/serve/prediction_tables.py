@@ -81,6 +81,7 @@ def _of_context(logged: list[LoggedCall]) -> pa.Table:
         "backdated": backdated,
         "feature_as_of": said("feature_as_of", pa.int64()).cast(moment),
         "entity": said("entity", pa.string()),
+        "features": each([call.features for call in calls], pa.string()),
         "unit": each([call.unit for call in calls], pa.string()),
         "request_id": each([call.request_id for call in calls], pa.string()),
         "latency_us": pa.array(np.repeat([call.latency_us for call in calls], sizes), pa.int64()),

@@ -109,6 +109,8 @@ class PredictionRecord:
     backdated: bool
     entity: str | None
     feature_as_of: datetime | None
+    features: Digest | None
+    """The frame that the vector was taken from, where the caller said so."""
     inputs: Mapping[str, Any]
     outputs: Sequence[float]
 

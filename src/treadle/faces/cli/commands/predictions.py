@@ -27,6 +27,7 @@ def show(session: Session, prediction: Prediction) -> None:
                 "backdated": "yes" if found.backdated else None,
                 "entity": found.entity,
                 "features as of": found.feature_as_of,
+                "features from": found.features,
                 "outputs": cell(found.outputs),
             }
         )

@@ -56,6 +56,7 @@ class PlainRequest(msgspec.Struct, forbid_unknown_fields=True):
     event_at: list[str | int] | str | int | None = None
     feature_as_of: list[str | int] | str | int | None = None
     unit: str | int | None = None
+    features: str | None = None
 
 
 _decode_plain = msgspec.json.Decoder(PlainRequest).decode
@@ -224,7 +225,7 @@ class ServingApp:
             ) from None
         rows = len(request.rows)
         given = {"entity": request.entity, "event_at": request.event_at, "feature_as_of": request.feature_as_of}
-        facts = make_facts(given, request.unit, rows)
+        facts = make_facts(given, request.unit, rows, features=request.features)
 
         def read(revision: LiveRevision) -> Batch:
             return revision.model.plan.from_rows(request.rows, facts)

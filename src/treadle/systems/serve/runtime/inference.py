@@ -213,6 +213,7 @@ class Inference:
                 unknown=batch.unknown,
                 request_id=request_id,
                 unit=facts.unit,
+                features=facts.features,
             ),
         )
         self._metrics.rows[endpoint.name, revision.number] += rows

@@ -23,6 +23,7 @@ from treadle.systems.serve.runtime.announcement import Announcement
 from treadle.systems.serve.runtime.app import ServingApp
 from treadle.systems.serve.runtime.endpoints import RouteTable
 from treadle.systems.serve.runtime.guard import Guard
+from treadle.systems.serve.runtime.http_protocol import JoiningProtocol
 from treadle.systems.serve.runtime.inference import Inference
 from treadle.systems.serve.runtime.log import PredictionLog
 from treadle.systems.serve.runtime.metrics import Metrics
@@ -84,7 +85,7 @@ def _serve(
     config = uvicorn.Config(
         app,
         loop="auto",
-        http="httptools",
+        http=JoiningProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

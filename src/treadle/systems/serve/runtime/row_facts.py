@@ -2,7 +2,8 @@
 
 `entity` is the key by which the truth is joined later (a flight's number and day, a customer). `event_at` is the time of
 which a prediction speaks, where it is not now; only endpoints that allow backdating take it. `feature_as_of` is the
-moment up to which the features knew the world. Each may come per row, or once for all rows as a parameter.
+moment up to which the features knew the world. Each may come per row, or once for all rows as a parameter. `features` is
+said once for the whole request: the digest of the frame that its vectors were taken from, so that they can be explained.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from treadle.ground import digests
 from treadle.ground.clock import to_micros
 from treadle.systems.serve.runtime.errors import WrongInput
-from treadle.systems.serve.runtime.signature import ENTITY, EVENT_AT, FEATURE_AS_OF
+from treadle.systems.serve.runtime.signature import ENTITY, EVENT_AT, FEATURE_AS_OF, FEATURES
 from treadle.wire.oip import Tensor
 
 
@@ -27,10 +29,14 @@ class RowFacts:
     feature_as_of: list[int] | None = None
     unit: str | None = None
     """The sticky unit of a traffic split, when the whole request belongs to one."""
+    features: str | None = None
+    """The digest of the frame that the vectors were taken from."""
 
     def rows(self, at: Sequence[int]) -> RowFacts:
         """The facts of some of the rows."""
-        return RowFacts(_some(self.entity, at), _some(self.event_at, at), _some(self.feature_as_of, at), self.unit)
+        return RowFacts(
+            _some(self.entity, at), _some(self.event_at, at), _some(self.feature_as_of, at), self.unit, self.features
+        )
 
 
 def facts_of_tensors(tensors: Mapping[str, Tensor], parameters: Mapping[str, Any], rows: int) -> RowFacts:
@@ -48,11 +54,11 @@ def facts_of_tensors(tensors: Mapping[str, Tensor], parameters: Mapping[str, Any
             given[name] = tensor.values if isinstance(tensor.values, list) else tensor.values.tolist()
         elif name in parameters:
             given[name] = parameters[name]
-    return make_facts(given, parameters.get("unit"), rows)
+    return make_facts(given, parameters.get("unit"), rows, features=parameters.get(FEATURES))
 
 
-def make_facts(given: Mapping[str, Any], unit: Any, rows: int) -> RowFacts:
-    """Checked facts. given: under each name a list with an entry a row, or one value for all rows."""
+def make_facts(given: Mapping[str, Any], unit: Any, rows: int, *, features: Any = None) -> RowFacts:
+    """Checked facts. given: under each name a list with an entry a row, or one value for all rows. Raises WrongInput."""
     if unit is not None and not isinstance(unit, str | int):
         raise WrongInput("The parameter 'unit' is a string or a whole number.")
     return RowFacts(
@@ -60,6 +66,16 @@ def make_facts(given: Mapping[str, Any], unit: Any, rows: int) -> RowFacts:
         event_at=_each(given, EVENT_AT, rows, moment_micros),
         feature_as_of=_each(given, FEATURE_AS_OF, rows, moment_micros),
         unit=None if unit is None else str(unit),
+        features=None if features is None else _digest(features),
+    )
+
+
+def _digest(value: Any) -> str:
+    if isinstance(value, str) and digests.is_digest(value):
+        return value
+    raise WrongInput(
+        f"{FEATURES!r}: {value!r} is no digest.",
+        fix="Send the digest of the frame that the vectors were taken from: sha256: and 64 hexadecimal digits.",
     )
 
 

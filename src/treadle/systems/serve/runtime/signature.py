@@ -17,6 +17,9 @@ ENTITY, EVENT_AT, FEATURE_AS_OF = "entity", "event_at", "feature_as_of"
 RESERVED = {ENTITY, EVENT_AT, FEATURE_AS_OF}
 """Inputs that every endpoint takes beside its model's own: whom a row is about, when it happened, how old its features are."""
 
+FEATURES = "features"
+"""The parameter that names the frame from which a request's vectors were taken, by its digest."""
+
 MATRIX_INPUT = "input"
 """The one tensor that may stand for all columns, where they share a numeric type."""
 

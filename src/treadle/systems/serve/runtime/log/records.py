@@ -74,6 +74,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     unknown: list[tuple[int, int, str]] = []
     request_id: str | None = None
     unit: str | None = None
+    features: str | None = None
+    """The digest of the frame that the matrix was taken from."""
 
     @property
     def call_id(self) -> str:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk.running import pipeline as pipeline
     from treadle.faces.sdk.running import secret as secret
     from treadle.faces.sdk.running import step as step
+    from treadle.faces.sdk.serving import deploy as deploy
+    from treadle.faces.sdk.serving import watch as watch
     from treadle.ground.errors import TreadleError as TreadleError
     from treadle.kernel.engine.acts import best_of as best_of
     from treadle.kernel.engine.acts import now as now
@@ -53,6 +55,7 @@ _NAMES = {
         "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
         "on_landing", "pipeline", "secret", "step",
     ),
+    "treadle.faces.sdk.serving": ("deploy", "watch"),
     "treadle.ground.errors": ("TreadleError",),
     "treadle.kernel.engine.acts": ("best_of", "now", "wait_for_approval", "wait_for_event", "wait_until"),
     "treadle.kernel.engine.reporting": ("checkpoint", "idempotency_key", "log_metric", "log_metrics", "progress"),
@@ -65,9 +68,9 @@ _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "__version__", "best_of", "challenge",
-    "checkpoint", "dataset", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "now",
+    "checkpoint", "dataset", "deploy", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "now",
     "on_alert", "on_event", "on_landing", "pipeline", "progress", "register", "secret", "signature", "step",
-    "wait_for_approval", "wait_for_event", "wait_until",
+    "wait_for_approval", "wait_for_event", "wait_until", "watch",
 ]  # fmt: skip
 
 

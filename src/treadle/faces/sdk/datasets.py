@@ -81,13 +81,37 @@ class DatasetHandle:
     def land(
         self, source: Any, *, key: str | None = None, event_column: str | None = None, **options: Any
     ) -> Sequence[Landing]:
-        """Lands what is new in a source, or a frame. See `Datasets.land` for the options."""
-        workspace = self._workspace
-        driver: Any = current_driver.get()
-        run = None if driver is None else driver.run
-        return workspace.datasets.land(
-            workspace.caller, self.name, source, key=key, event_column=event_column, run=run, **options
+        """Lands what is new in a source, or a frame or the handle of one. See `Datasets.land` for the options.
+
+        Inside a pipeline the landing happens once in its run, and is linked with the step that made the frame.
+        """
+        from treadle.kernel.engine.handles import Handle, load
+
+        workspace, driver = self._workspace, _driver()
+        landed: list[Landing] = []
+
+        def land() -> None:
+            landed.extend(
+                workspace.datasets.land(
+                    workspace.caller,
+                    self.name,
+                    load(source),
+                    key=key,
+                    event_column=event_column,
+                    run=None if driver is None else driver.run,
+                    **options,
+                )
+            )
+
+        if driver is None:
+            land()
+            return landed
+        inputs = {"rows": source} if isinstance(source, Handle) else {}
+        params = {"dataset": self.name, "key": key}
+        ids = workspace.engine.act(
+            "land", lambda _: [one.id for one in landed], inputs=inputs, params=params, before=land
         )
+        return landed or self._landings(ids)
 
     def snapshot(self, at: str | int | datetime = NOW) -> PinnedSnapshot:
         """The snapshot at a version, tag, id or time; the newest by default.
@@ -101,7 +125,7 @@ class DatasetHandle:
         def resolve(_: object = None) -> str:
             return workspace.datasets.snapshot(workspace.project, self.name, wanted).id
 
-        if current_driver.get() is None:
+        if _driver() is None:
             found = resolve()
         else:
             found = workspace.engine.act("snapshot", resolve, params={"dataset": self.name, "at": wanted or NOW})
@@ -112,6 +136,14 @@ class DatasetHandle:
         from treadle.systems.collect.records import NamedDataset
 
         return self._workspace.datasets.history(self._workspace.caller, NamedDataset(name=self.name))
+
+    def _landings(self, ids: Sequence[str]) -> Sequence[Landing]:
+        """Landings that an earlier attempt of this run has made."""
+        from treadle.systems.collect.records import NamedDataset
+
+        workspace = self._workspace
+        known = workspace.datasets.landings(workspace.caller, NamedDataset(name=self.name))
+        return [landing for landing in known if landing.id in ids]
 
     def _pinned(self, snapshot: Snapshot) -> PinnedSnapshot:
         return PinnedSnapshot(
@@ -138,6 +170,11 @@ def __getattr__(name: str) -> Any:
 def dataset(name: str) -> DatasetHandle:
     """A dataset of the current workspace."""
     return DatasetHandle(name, current_workspace())
+
+
+def _driver() -> Any:
+    """The pipeline run in whose body this is called, or None."""
+    return current_driver.get()
 
 
 def _wanted(at: str | int | datetime) -> str | None:

@@ -127,8 +127,6 @@ def challenge(
     judged: list[Any] = []
 
     def effect(tx: Transaction) -> dict[str, Any]:
-        if not judged:
-            judged.append(workspace.release.judge(workspace.caller, request))
         decision, champion = judged[0]
         return asdict(workspace.release.commit(tx, workspace.caller, request, decision, champion))
 
@@ -138,5 +136,6 @@ def challenge(
         inputs={"evaluation": evaluation},
         params={"model": version.model, "version": version.number, "alias": alias, "policy": asdict(request.policy)},
         durable=True,
+        before=lambda: judged.append(workspace.release.judge(workspace.caller, request)),
     )
     return Verdict(**answer)

@@ -34,6 +34,28 @@ def test_text_that_looks_like_numbers_stays_text_where_the_dataset_says_so(tmp_p
     assert read(tmp_path, "code\n007\n", known={"code": "string"}).frame["code"].to_list() == ["007"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        (["2013-01-01", ""], pl.Date()),
+        (["2013-01-01T06:00:00Z", "2013-01-01 07:00:00.5+01:00"], pl.Datetime("us", "UTC")),
+        (["2013-01-01 06:00:00", "2013-01-01T06:00:00.25"], pl.Datetime("us")),
+        (["2013-01-01", "soon"], pl.String()),
+        (["2013-01-01"] * 200 + ["2013-02-30"], pl.String()),
+        (["06:00"], pl.String()),
+    ],
+)
+def test_times_are_recognised_where_every_value_is_one(tmp_path: Path, cells: list[str], dtype: pl.DataType) -> None:
+    frame = read(tmp_path, "at,n\n" + "".join(f"{cell},1\n" for cell in cells)).frame
+
+    assert frame.schema["at"] == dtype
+    assert frame["at"].null_count() == cells.count("")
+
+
+def test_a_later_row_may_widen_a_column(tmp_path: Path) -> None:
+    assert read(tmp_path, "n\n" + "1\n" * 20_000 + "2.5\n").frame["n"].to_list()[-1] == 2.5
+
+
 def test_zip_and_gzip_are_unpacked(tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,20 @@ from treadle.systems.collect.records import Malformed
 FORMATS = ("csv", "jsonl", "parquet")
 _BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _SHOWN = 5
+_INFERRED_FROM = 10_000
+_SAMPLE = 100
+_TIMES: tuple[tuple[str, Callable[[pl.Expr], pl.Expr]], ...] = (
+    (r"^\d{4}-\d{2}-\d{2}$", lambda text: text.str.to_date("%Y-%m-%d", strict=False)),
+    (
+        r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$",
+        lambda text: text.str.to_datetime("%+", time_unit="us", strict=False).dt.convert_time_zone("UTC"),
+    ),
+    (
+        r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?$",
+        lambda text: text.str.replace(" ", "T").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False),
+    ),
+)
+"""Forms of ISO 8601, and how each becomes a date, a moment, or a time of the clock without a zone."""
 
 OnMalformed = Literal["refuse", "quarantine"]
 
@@ -128,19 +142,42 @@ def _csv(
     _check_header(name, header)
     text, malformed = _without_ragged(name, text, separator, len(header), how.malformed)
     texts = {column: pl.String for column, kind in known.items() if kind == "string" and column in header}
-    try:
-        frame = pl.read_csv(
-            io.BytesIO(text.encode()),
-            separator=separator,
-            null_values=list(how.null_values),
-            infer_schema_length=None,
-            try_parse_dates=True,
-            schema_overrides=texts,
-            raise_if_empty=False,
-        )
-    except PolarsError as error:
-        raise UnreadableSource(f"{name} is no CSV that can be read.", why=str(error).splitlines()[0]) from error
-    return frame, malformed
+    data = text.encode()
+    for rows in (_INFERRED_FROM, None):
+        try:
+            frame = pl.read_csv(
+                io.BytesIO(data),
+                separator=separator,
+                null_values=list(how.null_values),
+                infer_schema_length=rows,
+                schema_overrides=texts,
+                raise_if_empty=False,
+            )
+        except PolarsError as error:
+            if rows is None:
+                raise UnreadableSource(f"{name} is no CSV that can be read.", why=str(error).splitlines()[0]) from error
+            continue  # a later row holds what the first ones did not: infer from all of them
+        break
+    return with_times(frame, except_for=texts), malformed
+
+
+def with_times(frame: pl.DataFrame, except_for: Iterable[str] = ()) -> pl.DataFrame:
+    """The frame with ISO 8601 dates and times in place of text, in columns where every value is one.
+
+    Polars can infer times while it reads, at twenty times the cost (23 s for 336,776 rows; polars 2.1).
+    """
+    found = []
+    for name, dtype in frame.schema.items():
+        if dtype != pl.String or name in set(except_for):
+            continue
+        sample = frame[name].drop_nulls().head(_SAMPLE)
+        for pattern, expression in _TIMES:
+            if sample.len() and sample.str.contains(pattern).all():
+                times = frame.select(expression(pl.col(name))).to_series()
+                if times.null_count() == frame[name].null_count():
+                    found.append(times)
+                break
+    return frame.with_columns(found)
 
 
 def _check_header(name: str, header: Sequence[str]) -> None:

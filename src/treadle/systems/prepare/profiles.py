@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +112,7 @@ def _property(column: ColumnProfile, dtype: pl.DataType, rows: int) -> Property:
     if column.values:
         quality = [Quality(metric="invalidValues", arguments={"validValues": list(column.values)}, must_be=0)]
     elif column.nulls:
-        share = min(100.0, round(200 * column.nulls / max(rows, 1), 1))
+        share = min(100.0, math.ceil(2000 * column.nulls / max(rows, 1)) / 10)  # twice what is there today
         quality = [Quality(metric="nullValues", unit="percent", must_be_less_or_equal_to=share, severity="warning")]
     return Property(
         name=column.name,

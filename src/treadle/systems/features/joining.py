@@ -16,16 +16,18 @@ import polars as pl
 from treadle.ground.errors import InvalidInput
 from treadle.kernel.vocabulary.datasets import LANDING, ROW
 from treadle.systems.features import windows
-from treadle.systems.features.columns import landing_order, require
+from treadle.systems.features.columns import require
 from treadle.systems.features.errors import DuplicateFeature, InvalidFeatureView, MissingColumn
-from treadle.systems.features.keys import key_numbers
-from treadle.systems.features.point_in_time import KnownAt, Match, as_of_moments, dated, newest_known
+from treadle.systems.features.point_in_time import Keyed, KnownAt, Match, keyed_times, newest_of
 from treadle.systems.features.records import Joined, ViewReport
 from treadle.systems.features.views import LIVE, FeatureView, check_distinct
-from treadle.systems.features.windows import Lives, Outcomes, Window
+from treadle.systems.features.windows import Outcomes, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from treadle.systems.features.exact import Ints
+    from treadle.systems.features.windows import Bools
 
 LANDED_AT = "_landed_at"
 """The column that holds the landing time of each row of a live source."""
@@ -96,8 +98,7 @@ class _ViewJoin:
     entities: pl.DataFrame
     view: FeatureView
     rows: pl.DataFrame
-    as_of: str
-    known_at: KnownAt
+    keyed: Keyed
     match: Match
 
     @classmethod
@@ -107,17 +108,11 @@ class _ViewJoin:
         if known_at == LIVE:
             require(rows, [LANDED_AT], f"dataset {view.dataset!r} (view {view.name!r}, live)")
             known_at = LANDED_AT
-        match = newest_known(
-            entities,
-            rows,
-            keys=view.key_map,
-            as_of=as_of,
-            event_at=view.event_time,
-            known_at=known_at,
-            ttl=view.ttl,
-            of=f"view {view.name!r}",
+        of = f"view {view.name!r}"
+        keyed = keyed_times(
+            entities, rows, keys=view.key_map, as_of=as_of, event_at=view.event_time, known_at=known_at, of=of
         )
-        return cls(entities, view, rows, as_of, known_at, match)
+        return cls(entities, view, rows, keyed, newest_of(keyed, ttl=view.ttl))
 
     def values(self) -> list[tuple[str, pl.Series]]:
         """The features, in the order of the entities."""
@@ -173,36 +168,64 @@ class _ViewJoin:
             ) from error
 
     def _window_values(self) -> dict[str, pl.Series]:
-        outcomes, frame, questions = self._outcomes()
+        outcomes, questions = self._outcomes()
         values: dict[str, pl.Series] = {}
         for group in _by_lives(self.view.window_features):
-            lifetimes = self._lives(outcomes, frame, next(iter(group.values())))
+            some, rows = self._relevant(outcomes, questions, group)
+            lifetimes = windows.lives(some, next(iter(group.values())))
             asked = [
-                (name, window, windows.values_of(self._value(frame, name, window), window, len(frame)))
+                (name, window, windows.values_of(self._value(rows, name, window), window, len(rows)))
                 for name, window in group.items()
             ]
-            answers = windows.aggregate(lifetimes, outcomes.key, questions, asked)
+            answers = windows.aggregate(lifetimes, some.key, questions, asked)
             values |= {name: answers[name] for name in group}
         return values
 
-    def _outcomes(self) -> tuple[Outcomes, pl.DataFrame, pl.DataFrame]:
-        """The dated rows of the asked keys as outcomes, these rows themselves, and the entities as questions."""
-        asked, held, _ = key_numbers(self.entities, self.rows, self.view.key_map, f"view {self.view.name!r}")
-        questions = pl.DataFrame({"key": asked, "as_of": as_of_moments(self.entities, self.as_of)})
-        outcomes = self._versions().with_columns(held).drop_nulls(["key", "event_at", "known_at"])
-        outcomes = outcomes.join(questions.select("key").unique(), on="key", how="semi", maintain_order="left")
-        frame = self.rows.select(pl.all().gather(outcomes["row"]))
+    def _outcomes(self) -> tuple[Outcomes, pl.DataFrame]:
+        """The rows of the asked keys that happened and were known by the last question, and the entities as questions."""
+        questions = self.keyed.questions
+        last = questions["as_of"].max()
+        outcomes = (
+            self._versions()
+            .filter(pl.max_horizontal("event_at", "known_at") <= pl.lit(last, pl.Int64))
+            .drop_nulls(["key", "event_at", "known_at"])
+            .join(questions.select("key").unique(), on="key", how="semi", maintain_order="left")
+        )
         columns = ("key", "event_at", "known_at", "landed", "superseded_at", "row")
-        return Outcomes(*(outcomes[column].to_numpy() for column in columns)), frame, questions
+        return Outcomes(*(outcomes[column].to_numpy() for column in columns)), questions
+
+    def _relevant(
+        self, outcomes: Outcomes, questions: pl.DataFrame, group: Mapping[str, Window]
+    ) -> tuple[Outcomes, pl.DataFrame]:
+        """The outcomes that windows of one kind of life may hold for these questions, and their rows."""
+        window = next(iter(group.values()))
+        counts = None if window.where is None else self._condition(window.where, outcomes.row)
+        first, last = questions["as_of"].min(), questions["as_of"].max()
+        if not isinstance(first, int) or not isinstance(last, int):
+            first, last = 0, -1  # no questions: nothing is relevant
+        some = outcomes.at(windows.relevant(outcomes, window, counts, first, last))
+        return some, self._rows_at([each.value for each in group.values() if each.value is not None], some.row)
+
+    def _condition(self, where: pl.Expr, places: Ints) -> Bools:
+        found = self._computed(self._rows_at([where], places), {"where": where})["where"]
+        if found.dtype != pl.Boolean:
+            raise InvalidFeatureView(
+                f"A window of view {self.view.name!r} has a condition that gives {found.dtype}, not true or false.",
+                fix="Compare: pl.col('delay') > 15, for example.",
+            )
+        return found.fill_null(False).to_numpy()
+
+    def _rows_at(self, expressions: Sequence[pl.Expr], places: Ints) -> pl.DataFrame:
+        """The rows at some places, with the columns that the expressions read."""
+        needed = {name for expression in expressions for name in expression.meta.root_names()}
+        return self.rows.select(sorted(needed) or [self.view.event_time]).select(pl.all().gather(pl.Series(places)))
 
     def _versions(self) -> pl.DataFrame:
         """Of each row its times, its place in landing order, and when a later version of its event became known.
 
         Over all rows, not only those of the asked keys: a correction may move an event to another key.
         """
-        event_at, known_at = dated(self.rows, self.view.event_time, self.known_at, f"view {self.view.name!r}")
-        landed = landing_order(self.rows)
-        times = pl.DataFrame({"event_at": event_at, "known_at": known_at, "landed": landed}).with_columns(
+        times = self.keyed.rows.with_columns(
             row=pl.int_range(pl.len(), dtype=pl.Int64), superseded_at=pl.lit(windows.FOREVER, pl.Int64)
         )
         if not self.view.event_key:
@@ -210,19 +233,9 @@ class _ViewJoin:
         known = times["known_at"].is_not_null() & times["event_at"].is_not_null()
         event = self.rows.select(pl.struct(self.view.event_key).rank("dense").cast(pl.Int64)).to_series().filter(known)
         until = windows.superseded_at(
-            event.to_numpy(), times["known_at"].filter(known).to_numpy(), landed.filter(known).to_numpy()
+            event.to_numpy(), times["known_at"].filter(known).to_numpy(), times["landed"].filter(known).to_numpy()
         )
         return times.with_columns(times["superseded_at"].scatter(known.arg_true(), until))
-
-    def _lives(self, outcomes: Outcomes, frame: pl.DataFrame, window: Window) -> Lives:
-        if window.where is None:
-            return windows.lives(outcomes, window)
-        condition = self._computed(frame, {"where": window.where})["where"]
-        if condition.dtype != pl.Boolean:
-            raise InvalidFeatureView(
-                f"A window of view {self.view.name!r} has a condition that gives {condition.dtype}, not true or false."
-            )
-        return windows.lives(outcomes, window, condition.fill_null(False).to_numpy())
 
     def _value(self, frame: pl.DataFrame, name: str, window: Window) -> pl.Series | None:
         return None if window.value is None else self._computed(frame, {name: window.value})[name]
@@ -240,7 +253,7 @@ class _ViewJoin:
         used += [self._rows_of_match()] if self.view.row_features else []
         used += self._rows_of_windows() if self.view.window_features else []
         pairs = pl.concat(used).unique()
-        order = landing_order(self.rows)
+        order = self.keyed.rows["landed"]
         identity = self.rows.select(landing=pl.col(LANDING), row=pl.col(ROW)).to_struct("used")
         listed = (
             pairs.with_columns(order=order.gather(pairs["row"]), used=identity.gather(pairs["row"]))
@@ -257,17 +270,18 @@ class _ViewJoin:
         return pl.DataFrame({"place": pl.int_range(len(row), dtype=pl.Int64, eager=True), "row": row}).drop_nulls()
 
     def _rows_of_windows(self) -> list[pl.DataFrame]:
-        outcomes, frame, questions = self._outcomes()
+        outcomes, questions = self._outcomes()
         asked = questions.with_columns(place=pl.int_range(pl.len(), dtype=pl.Int64)).drop_nulls("key")
         found = []
         for group in _by_lives(self.view.window_features):
-            lifetimes = self._lives(outcomes, frame, next(iter(group.values())))
+            some, _ = self._relevant(outcomes, questions, group)
+            lifetimes = windows.lives(some, next(iter(group.values())))
             alive = pl.DataFrame(
                 {
-                    "key": outcomes.key[lifetimes.place],
+                    "key": some.key[lifetimes.place],
                     "born": lifetimes.born,
                     "dies": lifetimes.dies,
-                    "row": outcomes.row[lifetimes.place],
+                    "row": some.row[lifetimes.place],
                 }
             )
             found += _alive_rows(asked, alive, self.view.name)

@@ -54,6 +54,46 @@ class Match:
     """Rows that can never be used, since their event or known-at time is null."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Entities and rows as whole numbers.
+
+    questions: `key`, `as_of`, one row an entity. rows: `key`, `event_at`, `known_at`, `landed` (rises in landing
+    order), one row a row. n_keys: bound of the keys. in_turn: what is usable later is newer, too (a fixed delay).
+    """
+
+    questions: pl.DataFrame
+    rows: pl.DataFrame
+    n_keys: int
+    in_turn: bool
+
+
+def keyed_times(
+    entities: pl.DataFrame,
+    rows: pl.DataFrame,
+    *,
+    keys: Mapping[str, str],
+    as_of: str,
+    event_at: str,
+    known_at: KnownAt,
+    of: str = "the rows",
+) -> Keyed:
+    """Entities and rows as the join needs them.
+
+    keys: entity column -> row column. as_of, event_at, known_at: names of aware Datetime columns; known_at may be a
+    delay. of: how errors name the rows.
+    Raises MissingColumn, TimeWithoutZone, KeyMismatch, EntityWithoutTime.
+    """
+    asked, held, n_keys = key_numbers(entities, rows, keys, of)
+    events, knowns = dated(rows, event_at, known_at, of)
+    return Keyed(
+        pl.DataFrame({"key": asked, "as_of": as_of_moments(entities, as_of)}),
+        pl.DataFrame({"key": held, "event_at": events, "known_at": knowns, "landed": landing_order(rows)}),
+        n_keys,
+        isinstance(known_at, timedelta),
+    )
+
+
 def newest_known(
     entities: pl.DataFrame,
     rows: pl.DataFrame,
@@ -67,34 +107,35 @@ def newest_known(
 ) -> Match:
     """The newest row known by each entity's moment, as positions: no entity is lost, a miss is null.
 
-    keys: entity column -> row column. as_of, event_at, known_at: names of aware Datetime columns; known_at may be a
-    delay. ttl: `as_of - event_at <= ttl` must hold. of: how errors name the rows.
-    Raises MissingColumn, TimeWithoutZone, KeyMismatch, EntityWithoutTime.
+    ttl: `as_of - event_at <= ttl` must hold. For the rest see `keyed_times`.
     Cost: O((n + m) log(n + m)) time, about 40 bytes for each row and entity.
     """
-    asked, held, n_keys = key_numbers(entities, rows, keys, of)
-    events, knowns = dated(rows, event_at, known_at, of)
-    questions = pl.DataFrame({"key": asked, "as_of": as_of_moments(entities, as_of)})
-    timeline = _usable(held, events, knowns, landing_order(rows))
-    n_undated = int((events.is_null() | knowns.is_null()).sum())
-    in_turn = isinstance(known_at, timedelta)  # with a fixed delay, what is usable later is newer, too
-    packing = _Packing.of(timeline, questions, n_keys)
+    keyed = keyed_times(entities, rows, keys=keys, as_of=as_of, event_at=event_at, known_at=known_at, of=of)
+    return newest_of(keyed, ttl=ttl)
+
+
+def newest_of(keyed: Keyed, *, ttl: timedelta | None = None) -> Match:
+    """As `newest_known`, of entities and rows that are keyed already."""
+    questions, rows = keyed.questions, keyed.rows
+    events, knowns = rows["event_at"], rows["known_at"]
+    timeline = _usable(rows)
+    packing = _Packing.of(timeline, questions, keyed.n_keys)
     if packing is None:
-        answers = _join_by_group(questions, timeline, in_turn)
+        answers = _join_by_group(questions, timeline, keyed.in_turn)
     else:
-        answers = _join_packed(questions, timeline, in_turn, packing)
-    row = _in_order(answers, len(entities))
-    found = events.gather(row)
-    if ttl is None:
-        return Match(row=row, event_at=found, known_at=knowns.gather(row), n_expired=0, n_undated=n_undated)
-    expired = (questions["as_of"] - found > micros(ttl)).fill_null(False)
-    row = row.set(expired, None)
+        answers = _join_packed(questions, timeline, keyed.in_turn, packing)
+    row = _in_order(answers, len(questions))
+    n_expired = 0
+    if ttl is not None:
+        expired = (questions["as_of"] - events.gather(row) > micros(ttl)).fill_null(False)
+        n_expired = int(expired.sum())
+        row = row.set(expired, None)
     return Match(
         row=row,
         event_at=events.gather(row),
         known_at=knowns.gather(row),
-        n_expired=int(expired.sum()),
-        n_undated=n_undated,
+        n_expired=n_expired,
+        n_undated=int((events.is_null() | knowns.is_null()).sum()),
     )
 
 
@@ -119,11 +160,9 @@ def dated(rows: pl.DataFrame, event_at: str, known_at: KnownAt, of: str) -> tupl
     return events, moments(rows, known_at, of, up=True)
 
 
-def _usable(keys: pl.Series, events: pl.Series, knowns: pl.Series, landed: pl.Series) -> pl.DataFrame:
+def _usable(rows: pl.DataFrame) -> pl.DataFrame:
     """The dated rows with a key: `key`, `usable_at`, `event_at`, `row`, in the order that decides between equals."""
-    rows = pl.DataFrame({"key": keys, "event_at": events, "known_at": knowns, "landed": landed}).with_columns(
-        row=pl.int_range(pl.len(), dtype=pl.UInt32)
-    )
+    rows = rows.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
     if rows["key"].null_count() or rows["event_at"].null_count() or rows["known_at"].null_count():
         rows = rows.drop_nulls(["key", "event_at", "known_at"])
     by = [] if rows["landed"].is_sorted() else ["landed"]

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from treadle.systems.features.exact import Ints
 
+    Bools = NDArray[np.bool_]
+
 Aggregate = Literal["count", "sum", "mean", "rate"]
 FOREVER = np.iinfo(np.int64).max
 
@@ -122,6 +124,11 @@ class Outcomes:
     row: Ints
     """Position among the rows of the snapshot."""
 
+    def at(self, places: Ints) -> Outcomes:
+        """The outcomes at some places."""
+        parts = (self.key, self.event_at, self.known_at, self.landed, self.superseded_at, self.row)
+        return Outcomes(*(part[places] for part in parts))
+
 
 @dataclass(frozen=True, slots=True)
 class Lives:
@@ -145,17 +152,38 @@ def superseded_at(event: Ints, known_at: Ints, landed: Ints) -> Ints:
     return until
 
 
-def lives(outcomes: Outcomes, window: Window, counts: NDArray[np.bool_] | None = None) -> Lives:
-    """When each outcome is in the window as of a moment; outcomes that never are do not appear.
+def relevant(outcomes: Outcomes, window: Window, counts: Bools | None, first: int, last: int) -> Ints:
+    """Places of the outcomes that can be in the window as of any moment from `first` to `last`: a few for a day's batch.
 
-    counts: which outcomes fulfil the window's `where`; those that do not still supersede earlier versions.
+    counts: which outcomes fulfil the window's `where`; all when None. Leaving the others out changes no answer. For the last n events an outcome is out when n newer ones were known at
+    `first` and none of these is corrected before `last`, since then it cannot come back.
     """
     born = np.maximum(outcomes.event_at, outcomes.known_at)
     dies = outcomes.superseded_at
     if window.span is not None:
         dies = np.minimum(dies, outcomes.event_at + micros(window.span))
-    alive = born < dies if counts is None else counts & (born < dies)
-    place = np.flatnonzero(alive)
+    alive = (born <= last) & (dies > first) & (born < dies)
+    places = np.flatnonzero(alive if counts is None else alive & counts)
+    if window.last is None:
+        return places
+    order = places[np.lexsort((outcomes.landed[places], outcomes.event_at[places], outcomes.key[places]))]
+    lasting = ((born[order] <= first) & (dies[order] > last)).astype(np.int64)
+    from_here = np.cumsum(lasting[::-1])[::-1]  # lasting ones here and later, in this key and in those after it
+    past = np.searchsorted(outcomes.key[order], outcomes.key[order], side="right")
+    newer = from_here - lasting - np.append(from_here, 0)[past]
+    return np.sort(order[newer < window.last])
+
+
+def lives(outcomes: Outcomes, window: Window) -> Lives:
+    """When each outcome is in the window as of a moment; outcomes that never are do not appear.
+
+    outcomes: those that fulfil the window's `where` (see `relevant`).
+    """
+    born = np.maximum(outcomes.event_at, outcomes.known_at)
+    dies = outcomes.superseded_at
+    if window.span is not None:
+        dies = np.minimum(dies, outcomes.event_at + micros(window.span))
+    place = np.flatnonzero(born < dies)
     if window.last is None:
         return Lives(place, born[place], dies[place])
     return _lives_of_last(outcomes, place, born, dies, window.last)

@@ -176,7 +176,7 @@ def test_drift_opens_one_alert_that_goes_on_and_ends_by_itself(bench):
     assert alert.peak > found[3].opened[0].peak > alert.threshold
     (opened,) = [event for event in bench.events.since("default", 0) if event.kind == "alert.opened"]
     assert (opened.id, opened.body["alert"], opened.body["columns"]) == (alert.event, alert.id, ["temp"])
-    assert opened.event_at == week(3)
+    assert opened.event_at == week(4)
     assert bench.kinds().count("alert.resolved") == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from treadle.ground.clock import Clock
 from treadle.ground.ids import NewId
@@ -32,8 +33,21 @@ class Alerting:
     def __init__(self, alerts: AlertRows, events: EventLog, clock: Clock, new_id: NewId) -> None:
         self._alerts, self._events, self._clock, self._new_id = alerts, events, clock, new_id
 
-    def apply(self, tx: Transaction, caller: Caller, monitor: Monitor, model_version: str, verdict: Verdict) -> Changed:
-        """Carries a verdict out; the event `alert.opened` names alert, monitor, endpoint and columns."""
+    def apply(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        monitor: Monitor,
+        model_version: str,
+        verdict: Verdict,
+        *,
+        judged_at: datetime,
+    ) -> Changed:
+        """Carries a verdict out; the event `alert.opened` names alert, monitor, endpoint and columns.
+
+        judged_at: the end of the window that was judged; of that moment the events speak, and who is started by one
+        takes it for the present.
+        """
         concerned = [
             alert
             for alert in self._alerts.unresolved(tx, caller.project, monitor.id)
@@ -42,33 +56,42 @@ class Alerting:
         done = Changed()
         for change in changes(verdict, concerned):
             if isinstance(change, Opened):
-                done.opened.append(self._open(tx, caller, monitor, model_version, verdict, change))
+                done.opened.append(self._open(tx, caller, monitor, model_version, verdict, change, judged_at))
             elif isinstance(change, Continued):
                 done.continued.append(self._continue(tx, caller, verdict, change))
             elif change.is_over:
                 over = replace(change.alert, quiet=change.quiet, judged_window_at=verdict.window_at)
-                done.resolved.append(self.resolve(tx, caller, over, f"quiet for {change.quiet} windows"))
+                done.resolved.append(self.resolve(tx, caller, over, f"quiet for {change.quiet} windows", at=judged_at))
             else:
                 waiting = replace(change.alert, quiet=change.quiet, judged_window_at=verdict.window_at)
                 self._alerts.update(tx, caller.project, waiting)
         return done
 
-    def resolve(self, tx: Transaction, caller: Caller, alert: Alert, reason: str) -> Alert:
-        """Ends an alert, with the event `alert.resolved`."""
+    def resolve(
+        self, tx: Transaction, caller: Caller, alert: Alert, reason: str, *, at: datetime | None = None
+    ) -> Alert:
+        """Ends an alert, with the event `alert.resolved`; `at` is when that was in the world, where somebody knows."""
         resolved = replace(alert, state="resolved", resolved_at=self._clock(), resolution=reason)
         self._alerts.update(tx, caller.project, resolved)
-        self._leave(tx, caller, "alert.resolved", alert, {"windows": alert.windows})
+        self._leave(tx, caller, "alert.resolved", alert, {"windows": alert.windows}, at)
         return resolved
 
     def acknowledge(self, tx: Transaction, caller: Caller, alert: Alert) -> Alert:
         """Notes that somebody takes care of an alert, with the event `alert.acknowledged`."""
         seen = replace(alert, state="acknowledged", acknowledged_by=caller.actor, acknowledged_at=self._clock())
         self._alerts.update(tx, caller.project, seen)
-        self._leave(tx, caller, "alert.acknowledged", alert, {})
+        self._leave(tx, caller, "alert.acknowledged", alert, {}, None)
         return seen
 
     def _open(
-        self, tx: Transaction, caller: Caller, monitor: Monitor, model_version: str, verdict: Verdict, change: Opened
+        self,
+        tx: Transaction,
+        caller: Caller,
+        monitor: Monitor,
+        model_version: str,
+        verdict: Verdict,
+        change: Opened,
+        judged_at: datetime,
     ) -> Alert:
         alert = Alert(
             id=self._new_id("alert"),
@@ -94,7 +117,7 @@ class Alerting:
             "peak": alert.peak,
             "threshold": alert.threshold,
         }
-        opened = replace(alert, event=self._leave(tx, caller, "alert.opened", alert, facts))
+        opened = replace(alert, event=self._leave(tx, caller, "alert.opened", alert, facts, judged_at))
         self._alerts.insert(tx, caller.project, opened)
         return opened
 
@@ -111,7 +134,15 @@ class Alerting:
         self._alerts.update(tx, caller.project, alert)
         return alert
 
-    def _leave(self, tx: Transaction, caller: Caller, kind: str, alert: Alert, facts: dict[str, object]) -> str:
+    def _leave(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        kind: str,
+        alert: Alert,
+        facts: dict[str, object],
+        at: datetime | None,
+    ) -> str:
         return self._events.append(
             tx,
             project=caller.project,
@@ -119,5 +150,5 @@ class Alerting:
             subject=f"endpoint/{alert.endpoint}",
             actor=caller.actor,
             body={"alert": alert.id, "monitor": alert.monitor, "model_version": alert.model_version, **facts},
-            event_at=alert.last_window_at,
+            event_at=at,
         )

@@ -191,7 +191,7 @@ class MonitorService:
             for window, reference in judged:
                 self._windows.put(tx, caller.project, window)
                 for verdict in self._verdicts(tx, caller, monitor, window, reference):
-                    total += self._alerting.apply(tx, caller, monitor, window.model_version, verdict)
+                    total += self._alerting.apply(tx, caller, monitor, window.model_version, verdict, judged_at=ends_at)
             scores = {window.model_version: window.drift.score for window, _ in judged}
             self._leave(tx, caller, "monitor.evaluated", monitor, {"starts_at": starts_at, "scores": scores})
             return total

@@ -13,9 +13,11 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from typing import Any
 
     from treadle.faces.sdk import features as features
+    from treadle.faces.sdk import stats as stats
     from treadle.faces.sdk.datasets import Batch as Batch
     from treadle.faces.sdk.datasets import dataset as dataset
     from treadle.faces.sdk.models import challenge as challenge
+    from treadle.faces.sdk.models import model as model
     from treadle.faces.sdk.models import register as register
     from treadle.faces.sdk.models import signature as signature
     from treadle.faces.sdk.running import ConcurrencyLimit as ConcurrencyLimit
@@ -50,7 +52,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
 
 _NAMES = {
     "treadle.faces.sdk.datasets": ("Batch", "dataset"),
-    "treadle.faces.sdk.models": ("challenge", "register", "signature"),
+    "treadle.faces.sdk.models": ("challenge", "model", "register", "signature"),
     "treadle.faces.sdk.running": (
         "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
         "on_landing", "pipeline", "secret", "step",
@@ -60,7 +62,7 @@ _NAMES = {
     "treadle.kernel.engine.acts": ("best_of", "now", "wait_for_approval", "wait_for_event", "wait_until"),
     "treadle.kernel.engine.reporting": ("checkpoint", "idempotency_key", "log_metric", "log_metrics", "progress"),
 }  # fmt: skip
-_MODULES = {"features": "treadle.faces.sdk.features"}
+_MODULES = {"features": "treadle.faces.sdk.features", "stats": "treadle.faces.sdk.stats"}
 """Names that are modules: `from treadle import features`."""
 
 _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
@@ -68,8 +70,8 @@ _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "__version__", "best_of", "challenge",
-    "checkpoint", "dataset", "deploy", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "now",
-    "on_alert", "on_event", "on_landing", "pipeline", "progress", "register", "secret", "signature", "step",
+    "checkpoint", "dataset", "deploy", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "model", "now",
+    "on_alert", "on_event", "on_landing", "pipeline", "progress", "register", "secret", "signature", "stats", "step",
     "wait_for_approval", "wait_for_event", "wait_until", "watch",
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from treadle.assembly import current_workspace
@@ -31,6 +32,54 @@ def signature(
     return describe_inputs(
         load(frame), features=features, task=task, classes=classes, threshold=threshold, categories=categories
     )
+
+
+def model(name: str) -> PinnedModel:
+    """A registered model, to be handed to a step: `late-arrival@champion`, `late-arrival/3`, or the newest version.
+
+    Inside a pipeline the alias is resolved once and recorded. Raises ModelNotFound, ModelVersionNotFound.
+    """
+    workspace = current_workspace()
+    line, at, alias = name.partition("@")
+    if not at:
+        line, _, alias = name.partition("/")
+
+    def resolve(_: object = None) -> int:
+        with workspace.store.read() as reader:
+            return workspace.models.resolve(reader, workspace.project, line, alias or "newest").number
+
+    number = (
+        resolve() if current_driver.get() is None else workspace.engine.act("model", resolve, params={"name": name})
+    )
+    with workspace.store.read() as reader:
+        version = workspace.models.resolve(reader, workspace.project, line, str(number))
+    return PinnedModel(
+        model=line, number=version.number, digest=version.digest, made_by=version.run, project=workspace.project
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedModel:
+    """A registered version that a run is pinned to; as an argument of a step it is known by its canonical digest."""
+
+    model: str
+    number: int
+    digest: str
+    made_by: str | None
+    project: str
+
+    def treadle_load(self, as_type: Any) -> Any:
+        """The model object."""
+        from treadle.kernel.catalog import ArtifactRows
+
+        workspace = current_workspace()
+        with workspace.store.read() as reader:
+            artifact = ArtifactRows().get(reader, self.project, self.digest)
+        return workspace.artifacts.load(artifact, as_type)
+
+    def treadle_producer(self) -> str | None:
+        """The run that trained it."""
+        return self.made_by
 
 
 def register(

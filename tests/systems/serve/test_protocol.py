@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import struct
 from typing import Any
 
@@ -270,3 +271,28 @@ def test_metrics_count_what_happened(shared_server: Shared) -> None:
     figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert int(figures["treadle_prediction_log_rows_total"]) >= 2
     assert int(figures["treadle_prediction_log_refused_total"]) == 0
+
+
+def test_an_answer_comes_in_one_piece_and_a_head_alone_comes_at_once(shared_server: Shared) -> None:
+    """Two packets would wake the client twice; a head held back for a body that never comes would hang it."""
+    port = shared_server[0].process.announcement.port
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for method, status, body in (("GET", b"200", True), ("HEAD", b"405", False), ("GET", b"200", True)):
+            connection.sendall(f"{method} /v2/health/live HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n".encode())
+            received = connection.recv(65536)
+            head, _, rest = received.partition(b"\r\n\r\n")
+            assert head.split()[1] == status
+            assert rest == (b'{"live":true}' if body else b"")
+        connection.sendall(b"this is no HTTP\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+
+
+def test_a_large_body_is_invited_before_it_is_sent(shared_server: Shared) -> None:
+    port = shared_server[0].process.announcement.port
+    body = json.dumps(numbers()).encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        head = f"POST /v2/models/numbers/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\nexpect: 100-continue\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")

@@ -96,6 +96,10 @@ class RunDriver:
         self._note_caught()
         return self.session.run_child(self, pipeline, arguments)
 
+    def below(self, run: str, path: str) -> RunDriver:
+        """The driver of a pipeline run inside this one."""
+        return RunDriver(self.session, run, path)
+
     def metric(self, point: Point) -> None:
         """A metric of the pipeline run itself."""
         self.session.metrics.setdefault(self.run, {})[point.name] = point.value

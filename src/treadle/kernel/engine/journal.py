@@ -588,7 +588,7 @@ class Journal:
             "status": status,
             "attempt": attempt.number,
             "epoch": self.fence.epoch,
-            "key": attempt.key,
+            "key": attempt.key or None,
             "key_parts": attempt.key_parts,
             "code_digest": attempt.code or None,
             "params": attempt.params,

@@ -306,10 +306,16 @@ class Engine:
 
     # Inside
 
-    def _drive(self, session: Session, pipeline: Pipeline[..., Any], arguments: Mapping[str, Any]) -> PipelineRun[Any]:
+    def _drive(
+        self,
+        session: Session,
+        pipeline: Pipeline[..., Any],
+        arguments: Mapping[str, Any],
+        driver: RunDriver | None = None,
+    ) -> PipelineRun[Any]:
         journal = session.journal
         run = PipelineRun[Any](id=session.root, path=pipeline.name, counts=session.counts)
-        driver = RunDriver(session, session.root, pipeline.name)
+        driver = driver or RunDriver(session, session.root, pipeline.name)
         heartbeat = Heartbeat(session, self._beat_s)
         capture.install()
         heartbeat.start()
@@ -445,7 +451,7 @@ class Engine:
         session.journal.open_child(row)
         run = PipelineRun[Any](id=run_id, path=path)
         try:
-            run._value = self._body(RunDriver(session, run_id, path), pipeline, arguments)
+            run._value = self._body(parent.below(run_id, path), pipeline, arguments)
         except Exception as error:
             if not isinstance(error, LeaseLost | RunCancelled):
                 session.journal.close_run(run_id, "failed", failure=failure_of(error, path))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
 
     from treadle.faces.sdk import features as features
     from treadle.faces.sdk import stats as stats
+    from treadle.faces.sdk.contracts import conforming as conforming
     from treadle.faces.sdk.datasets import Batch as Batch
     from treadle.faces.sdk.datasets import dataset as dataset
     from treadle.faces.sdk.models import challenge as challenge
@@ -51,6 +52,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     __version__: str
 
 _NAMES = {
+    "treadle.faces.sdk.contracts": ("conforming",),
     "treadle.faces.sdk.datasets": ("Batch", "dataset"),
     "treadle.faces.sdk.models": ("challenge", "model", "register", "signature"),
     "treadle.faces.sdk.running": (
@@ -70,7 +72,7 @@ _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "__version__", "best_of", "challenge",
-    "checkpoint", "dataset", "deploy", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "model", "now",
+    "checkpoint", "conforming", "dataset", "deploy", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "model", "now",
     "on_alert", "on_event", "on_landing", "pipeline", "progress", "register", "secret", "signature", "stats", "step",
     "wait_for_approval", "wait_for_event", "wait_until", "watch",
 ]  # fmt: skip

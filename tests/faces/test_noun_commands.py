@@ -1,0 +1,177 @@
+"""The commands by noun, on a home in which a dirty file has landed under its contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from treadle.faces.cli import entry
+from treadle.faces.cli.commands.projects import BAD_ROWS, DAYS, project_files
+from treadle.faces.cli.contents import ENTRIES
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("nouns")
+    texts = {str(path): text for path, text in project_files("cafe").items()}
+    (folder / "inbox").mkdir()
+    (folder / "inbox" / "sales.csv").write_text(texts["data/sales.csv"])
+    (folder / "sales.odcs.yaml").write_text(texts["contracts/sales.odcs.yaml"])
+    for words in (
+        ["contracts", "publish", "sales", str(folder / "sales.odcs.yaml")],
+        ["datasets", "land", "sales", "*.csv"],
+    ):
+        assert entry.main([*words, "--home", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def treadle(home, capsys):
+    """Calls a command; answers its exit code and its answer as JSON."""
+
+    def call(*words: str):
+        code = entry.main([*words, "--home", str(home), "--json"])
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out or captured.err)
+
+    return call
+
+
+@pytest.fixture
+def text_of(home, capsys):
+    """Calls a command; answers what a person sees."""
+
+    def call(*words: str) -> str:
+        assert entry.main([*words, "--home", str(home)]) == 0
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_a_landing_keeps_what_is_clean_and_says_what_is_not(treadle):
+    _, snapshot = treadle("datasets", "show", "sales")
+    _, quarantine = treadle("quarantine", "list", "sales")
+
+    assert snapshot["rows"] == DAYS - len(BAD_ROWS)
+    assert quarantine["held"] == len(BAD_ROWS)
+
+
+def test_a_file_lands_once(treadle):
+    assert treadle("datasets", "land", "sales", "*.csv") == (0, [])
+
+
+def test_a_dataset_is_shown_with_its_columns_and_history(text_of):
+    assert "temperature_c  double" in text_of("datasets", "show", "sales")
+    assert len(text_of("datasets", "history", "sales").splitlines()) == 2
+    assert "sales.quarantine" in text_of("datasets", "list")
+
+
+def test_rows_are_found_by_their_ids(treadle):
+    _, quarantine = treadle("quarantine", "list", "sales")
+    landing = quarantine["rows"][0]["id"].partition(":")[0]
+
+    _, found = treadle("datasets", "rows", "sales", f"{landing}:0", f"{landing}:1")
+
+    assert [row["day"] for row in found["rows"]] == ["2025-01-01", "2025-01-02"]
+
+
+def test_a_tag_is_a_name_to_go_back_to(treadle):
+    treadle("datasets", "tag", "sales", "first", "--reason", "the start")
+
+    assert treadle("datasets", "show", "sales", "--at", "first")[1]["version"] == 1
+
+
+def test_each_cause_is_one_incident_that_can_be_given_to_somebody(treadle, text_of):
+    _, incidents = treadle("incidents", "list")
+    assert sorted(one["rows"] for one in incidents) == [1, 2]
+
+    _, assigned = treadle("incidents", "assign", incidents[0]["id"], "ada")
+
+    assert assigned["assignee"] == "ada"
+    assert "ada" in text_of("incidents", "show", incidents[0]["id"])
+
+
+def test_a_snapshot_without_bad_rows_passes_its_contract(treadle):
+    code, report = treadle("contracts", "check", "sales")
+
+    assert (code, report["passed"]) == (0, True)
+
+
+def test_a_contract_is_shown_to_the_letter(home, text_of):
+    assert text_of("contracts", "show", "sales").strip() == (home / "sales.odcs.yaml").read_text().strip()
+
+
+def test_a_row_that_still_breaks_its_rule_stays_out_and_a_mended_one_comes_back(treadle):
+    _, quarantine = treadle("quarantine", "list", "sales", "--rule", "temperature_c.range")
+    row = quarantine["rows"][0]["id"]
+
+    code, still = treadle("quarantine", "release", "sales", row, "--reason", "it was hot")
+    assert (code, list(still["still_held"])) == (1, [row])
+    code, back = treadle("quarantine", "release", "sales", row, "--reason", "Fahrenheit", "-m", "temperature_c=100")
+    assert code == 1
+    code, back = treadle("quarantine", "release", "sales", row, "--reason", "a slip", "-m", "temperature_c=21.2")
+
+    assert (code, back["rows"]) == (0, [row])
+    assert treadle("datasets", "show", "sales")[1]["rows"] == DAYS - len(BAD_ROWS) + 1
+
+
+def test_giving_rows_up_is_asked_for(treadle):
+    _, quarantine = treadle("quarantine", "list", "sales", "--rule", "cups.range")
+    row = quarantine["rows"][0]["id"]
+
+    assert treadle("quarantine", "discard", "sales", row, "--reason", "lost")[0] == 5
+    code, left = treadle("quarantine", "discard", "sales", row, "--reason", "lost", "--yes")
+
+    assert (code, left["discarded"]) == (0, 1)
+
+
+def test_a_sound_home_passes_its_examination_and_clean_up_takes_nothing_from_it(treadle):
+    code, examination = treadle("doctor", "--deep")
+    _, cleaned = treadle("gc", "--dry-run")
+
+    assert (code, [one["verdict"] for one in examination["checks"] if one["verdict"] == "failed"]) == (0, [])
+    assert (cleaned["is_dry_run"], cleaned["condemned"]) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    "noun", sorted({entry.words.split()[0] for entry in ENTRIES if entry.words.endswith(" list")} - {"quarantine"})
+)
+def test_every_list_answers_a_person_and_a_program(noun, treadle, text_of):
+    code, answer = treadle(noun, "list")
+
+    assert code == 0
+    assert isinstance(answer, list) or "items" in answer
+    assert text_of(noun, "list").strip()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("datasets", "show", "sale"),
+        ("contracts", "show", "sale"),
+        ("models", "show", "sale"),
+        ("endpoints", "show", "sale"),
+        ("predictions", "show", "pred_x"),
+        ("replay", "pred_x"),
+        ("monitors", "show", "sale"),
+        ("alerts", "show", "alert_x"),
+        ("incidents", "show", "inc_x"),
+        ("features", "show", "sale"),
+        ("labels", "agreement", "sale"),
+        ("labels", "annotate", "task_x", "is_real=no"),
+    ],
+)
+def test_what_is_not_there_is_not_found(words, treadle):
+    code, problem = treadle(*words)
+
+    assert (code, problem["status"]) == (3, 404)
+
+
+@pytest.mark.parametrize(
+    "words", [("labels", "annotate", "task_x", "no"), ("quarantine", "release", "sales", "r:1", "--reason", "x", "-m", "y"),
+              ("endpoints", "route", "e", "3=lots"), ("models", "promote", "m", "1", "--alias", "")]
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused_before_anything_is_done(words, treadle):
+    assert treadle(*words)[1]["code"] == "cli.usage"

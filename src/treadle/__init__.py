@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk import stats as stats
     from treadle.faces.sdk.contracts import conforming as conforming
     from treadle.faces.sdk.datasets import Batch as Batch
+    from treadle.faces.sdk.datasets import contract as contract
     from treadle.faces.sdk.datasets import dataset as dataset
     from treadle.faces.sdk.models import challenge as challenge
     from treadle.faces.sdk.models import model as model
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk.running import Handle as Handle
     from treadle.faces.sdk.running import Resources as Resources
     from treadle.faces.sdk.running import Schedule as Schedule
+    from treadle.faces.sdk.running import Workspace as Workspace
     from treadle.faces.sdk.running import each as each
     from treadle.faces.sdk.running import env as env
     from treadle.faces.sdk.running import file as file
@@ -32,9 +34,13 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk.running import on_alert as on_alert
     from treadle.faces.sdk.running import on_event as on_event
     from treadle.faces.sdk.running import on_landing as on_landing
+    from treadle.faces.sdk.running import open_workspace as open_workspace
     from treadle.faces.sdk.running import pipeline as pipeline
+    from treadle.faces.sdk.running import publish as publish
+    from treadle.faces.sdk.running import run as run
     from treadle.faces.sdk.running import secret as secret
     from treadle.faces.sdk.running import step as step
+    from treadle.faces.sdk.running import use as use
     from treadle.faces.sdk.serving import deploy as deploy
     from treadle.faces.sdk.serving import watch as watch
     from treadle.ground.errors import TreadleError as TreadleError
@@ -53,11 +59,11 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
 
 _NAMES = {
     "treadle.faces.sdk.contracts": ("conforming",),
-    "treadle.faces.sdk.datasets": ("Batch", "dataset"),
+    "treadle.faces.sdk.datasets": ("Batch", "contract", "dataset"),
     "treadle.faces.sdk.models": ("challenge", "model", "register", "signature"),
     "treadle.faces.sdk.running": (
         "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
-        "on_landing", "pipeline", "secret", "step",
+        "on_landing", "open_workspace", "pipeline", "publish", "run", "secret", "step", "use", "Workspace",
     ),
     "treadle.faces.sdk.serving": ("deploy", "watch"),
     "treadle.ground.errors": ("TreadleError",),
@@ -71,10 +77,11 @@ _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 """Where each public name lives."""
 
 __all__ = [
-    "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "__version__", "best_of", "challenge",
-    "checkpoint", "conforming", "dataset", "deploy", "each", "env", "features", "file", "idempotency_key", "load", "log_metric", "log_metrics", "model", "now",
-    "on_alert", "on_event", "on_landing", "pipeline", "progress", "register", "secret", "signature", "stats", "step",
-    "wait_for_approval", "wait_for_event", "wait_until", "watch",
+    "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "Workspace", "__version__",
+    "best_of", "challenge", "checkpoint", "conforming", "contract", "dataset", "deploy", "each", "env", "features",
+    "file", "idempotency_key", "load", "log_metric", "log_metrics", "model", "now", "on_alert", "on_event",
+    "on_landing", "open_workspace", "pipeline", "progress", "publish", "register", "run", "secret", "signature",
+    "stats", "step", "use", "wait_for_approval", "wait_for_event", "wait_until", "watch",
 ]  # fmt: skip
 
 

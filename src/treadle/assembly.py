@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from treadle.systems.labels import Labels
     from treadle.systems.monitor import AlertService, MonitorService
     from treadle.systems.prepare import Contracts, Incidents, QuarantineKeeper
-    from treadle.systems.serve import Endpoints, Predictions, PredictionShipper
+    from treadle.systems.serve import Endpoints, Predictions, PredictionShipper, ServerProcess
     from treadle.systems.train import Models
 
 T = TypeVar("T")
@@ -388,6 +388,18 @@ class Workspace:
         code = self.home.absolute() / "code"
         runners = Processes(self.engine, _OPENER, folder=code, environment=self.environment())
         return Scheduler(self.engine, runners)
+
+    @contextlib.contextmanager
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[ServerProcess]:
+        """A model server of this project, for the length of a `with`; it answers when the body begins."""
+        from treadle.systems.serve.supervisor import ServerProcess
+
+        self.endpoints.reconcile(self.project)
+        server = ServerProcess.start(self.serving_area(self.project), host=host, port=port)
+        try:
+            yield server
+        finally:
+            server.stop()
 
     def environment(self) -> dict[str, str]:
         """The variables by which another process of this host opens the same workspace."""

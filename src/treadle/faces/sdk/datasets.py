@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treadle.assembly import Workspace, current_workspace
@@ -170,6 +171,19 @@ def __getattr__(name: str) -> Any:
 def dataset(name: str) -> DatasetHandle:
     """A dataset of the current workspace."""
     return DatasetHandle(name, current_workspace())
+
+
+def contract(path: str | Path, *, reason: str = "") -> None:
+    """Makes the contract in a file hold for every dataset that it names; one that holds already stays as it is."""
+    from treadle.systems.prepare.records import PublishContract
+    from treadle.wire import odcs
+
+    workspace, text = current_workspace(), Path(path).read_text(encoding="utf-8")
+    held = {found.dataset: found.text for found in workspace.contracts.list(workspace.caller)}
+    for table in odcs.decode(text, source=str(path)).schema:
+        if held.get(table.name) != text:
+            request = PublishContract(dataset=table.name, text=text, reason=reason or f"from {Path(path).name}")
+            workspace.contracts.publish(workspace.caller, request)
 
 
 def _driver() -> Any:

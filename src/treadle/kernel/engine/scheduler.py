@@ -47,6 +47,7 @@ class Started(Protocol):
     """A runner that was started."""
 
     def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
 
 
 class Starter(Protocol):
@@ -76,6 +77,17 @@ class Scheduler:
         self._answer_waits()
         self._resume()
         return firings
+
+    def drain(self) -> list[Firing]:
+        """Starts what is due and waits for it, until nothing more is; answers the firings. What waits stays waiting."""
+        started: list[Firing] = []
+        while True:
+            fresh = self.tick()
+            started += fresh
+            for runner in self._runners.values():
+                runner.wait()
+            if not fresh and not self._runners:
+                return started
 
     def run_until(
         self, ended: threading.Event, *, every_s: float = 1.0, report: Callable[[TreadleError], None]

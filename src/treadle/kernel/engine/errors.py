@@ -9,6 +9,7 @@ TreadleError
 │   └── UnserialisableResult    a step returned something that cannot be kept
 ├── Conflict
 │   ├── LeaseLost               another process has taken this run over
+│   ├── NotRecorded             what is made again asks for what the recorded run never was told
 │   └── RunIsHeld               a live process is still working on this run
 ├── NotFound
 │   ├── RunNotFound
@@ -55,6 +56,10 @@ class LeaseLost(Conflict):
 
 class RunIsHeld(Conflict):
     code = "engine.run_is_held"
+
+
+class NotRecorded(Conflict):
+    code = "engine.not_recorded"
 
 
 class RunNotFound(NotFound):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from treadle.systems.features import windows
+from treadle.systems.features import views, windows
 from treadle.systems.features.errors import DuplicateFeature, InvalidFeatureView, LooksAcrossRows, NeverKnown
 from treadle.systems.features.views import FeatureService, FeatureView
 
@@ -128,3 +128,44 @@ def test_service_names_features_of_its_views_in_order():
         FeatureService(name="x", views=[other], features=["humidity"])
     with pytest.raises(DuplicateFeature):
         FeatureService(name="x", views=[make_view(), make_view(name="again")], features=["temp"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"features": {"temp": pl.when(pl.col("temp") >= -20).then(pl.col("temp")), "hour": pl.col("at").dt.hour()}},
+        {"features": {"n": windows.count(where=pl.col("late").is_not_null(), days=7), "m": windows.mean("x", last=3)}},
+        {"known_at": "published_at", "keys": {"origin": "airport"}, "ttl": timedelta(hours=6)},
+        {
+            "known_at": "live",
+            "event_key": ("flight",),
+            "description": "Hourly.",
+            "owner": "ops",
+            "units": {"temp": "°F"},
+        },
+    ],
+    ids=str,
+)
+def test_a_view_comes_back_from_what_is_registered_of_it(changes):
+    view = make_view(**changes)
+
+    found = views.view_from_description(json.loads(json.dumps(view.describe())))
+
+    assert found.describe() == view.describe()
+    assert found.digest == view.digest == views.digest_of_description(view.describe())
+
+
+def test_a_service_comes_back_over_the_very_views_that_it_names():
+    service = FeatureService(name="late-arrival", views=[make_view()], features=["temp"])
+
+    assert views.service_from_description(service.describe(), [make_view()]).digest == service.digest
+    with pytest.raises(InvalidFeatureView, match="another version"):
+        views.service_from_description(service.describe(), [make_view(ttl=timedelta(hours=1))])
+
+
+def test_an_expression_that_polars_cannot_read_is_an_error_of_ours():
+    described = make_view().describe()
+    described["features"] = {"temp": {"expression": {"NoSuchThing": 1}, "text": ""}}
+
+    with pytest.raises(InvalidFeatureView, match="cannot be read"):
+        views.view_from_description(described)

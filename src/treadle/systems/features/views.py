@@ -8,11 +8,13 @@ what windows are for.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 
@@ -24,6 +26,9 @@ from treadle.systems.features.windows import Window
 
 LIVE = "live"
 """Known-at of a source whose rows are known when they land."""
+
+_WORDS = ("description", "owner", "units")
+"""What a description says for people; no part of what a view computes."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
@@ -113,8 +118,7 @@ class FeatureView:
     @property
     def digest(self) -> str:
         """The digest of what the view computes: description, owner and units may change without a new version."""
-        described = self.describe()
-        return digests.of_json({k: v for k, v in described.items() if k not in ("description", "owner", "units")})
+        return digest_of_description(self.describe())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +155,50 @@ class FeatureService:
     def digest(self) -> str:
         """The digest of the features, their order and their views' versions."""
         return digests.of_json([self.name, [[view.name, view.digest] for view in self.views], list(self.features)])
+
+
+def view_from_description(described: Mapping[str, Any]) -> FeatureView:
+    """The view that `describe` described; it has the same digest. Raises what FeatureView raises, and
+    InvalidFeatureView for an expression that this version of Polars cannot read.
+    """
+    known_at = described["known_at"]
+    return FeatureView(
+        name=described["name"],
+        keys=dict(described["keys"]),
+        dataset=described["dataset"],
+        event_time=described["event_time"],
+        known_at=_known_at_from(known_at),
+        ttl=_seconds(described["ttl_s"]),
+        event_key=tuple(described["event_key"]),
+        features={name: _source_from(source) for name, source in described["features"].items()},
+        description=described["description"],
+        owner=described["owner"],
+        units=described["units"],
+    )
+
+
+def service_from_description(described: Mapping[str, Any], views: Sequence[FeatureView]) -> FeatureService:
+    """The feature service that `describe` described, over its views, which have to be the very ones it names.
+
+    Raises InvalidFeatureView when one of them is another version.
+    """
+    for (name, digest), view in zip(described["views"], views, strict=True):
+        if view.digest != digest:
+            raise InvalidFeatureView(
+                f"The feature view {name!r} of the service {described['name']!r} is another version.",
+                why=f"The service names {digest[:19]}…, and this is {view.digest[:19]}….",
+            )
+    return FeatureService(
+        name=described["name"],
+        views=views,
+        features=tuple(described["features"]),
+        description=described["description"],
+    )
+
+
+def digest_of_description(described: Mapping[str, Any]) -> str:
+    """The digest of the view that was described so."""
+    return digests.of_json({k: v for k, v in described.items() if k not in _WORDS})
 
 
 def check_distinct(views: Sequence[FeatureView]) -> None:
@@ -278,3 +326,36 @@ def _plain(expression: pl.Expr) -> object:
     Polars may write it otherwise in another version; then the digest changes and says so, rather than not.
     """
     return json.loads(expression.meta.serialize(format="json"))
+
+
+def _known_at_from(described: Mapping[str, Any]) -> str | timedelta:
+    if "delay_s" in described:
+        return timedelta(seconds=described["delay_s"])
+    return LIVE if described.get("live") else str(described["column"])
+
+
+def _seconds(described: float | None) -> timedelta | None:
+    return None if described is None else timedelta(seconds=described)
+
+
+def _source_from(described: Mapping[str, Any]) -> pl.Expr | Window:
+    if "expression" in described:
+        return _expression_from(described["expression"])
+    return Window(
+        described["window"],
+        None if described["value"] is None else _expression_from(described["value"]),
+        _seconds(described["span_s"]),
+        described["last"],
+        None if described["where"] is None else _expression_from(described["where"]),
+    )
+
+
+def _expression_from(plain: object) -> pl.Expr:
+    try:
+        return pl.Expr.deserialize(io.BytesIO(json.dumps(plain).encode()), format="json")
+    except pl.exceptions.PolarsError as error:
+        raise InvalidFeatureView(
+            "A recorded feature cannot be read.",
+            why=f"Polars {pl.__version__} says: {str(error).splitlines()[0]}",
+            fix="Use the version of Polars with which it was registered.",
+        ) from error

@@ -56,11 +56,12 @@ def join_features(
     check_distinct(views)
     chosen = list(features) if features is not None else [name for view in views for name in view.features]
     _check_free(asked, views, chosen)
+    rows = {dataset: _rows_of(dataset, views, frames[dataset]) for dataset in {view.dataset for view in views}}
     values: dict[str, pl.Series] = {}
     witnesses: list[pl.Series] = []
     reports: list[ViewReport] = []
     for view in views:
-        answer = _ViewJoin.of(asked, view, _frame(frames[view.dataset]), as_of)
+        answer = _ViewJoin.of(asked, view, rows[view.dataset], as_of)
         values.update({name: series for name, series in answer.values() if name in chosen})
         witnesses += answer.as_of_times()
         if with_rows:
@@ -78,6 +79,13 @@ def _frame(table: pa.Table | pl.DataFrame) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def _rows_of(dataset: str, views: Sequence[FeatureView], table: pa.Table | pl.DataFrame) -> pl.DataFrame:
+    """The columns that the views need of a dataset, each in one piece: files come in many, and are gathered from often."""
+    frame = _frame(table)
+    wanted = {LANDING, ROW, LANDED_AT}.union(*(view.columns for view in views if view.dataset == dataset))
+    return frame.select([column for column in frame.columns if column in wanted]).rechunk()
 
 
 def _check_free(entities: pl.DataFrame, views: Sequence[FeatureView], chosen: Sequence[str]) -> None:

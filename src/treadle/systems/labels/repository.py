@@ -1,4 +1,4 @@
-"""The rows of labels."""
+"""The rows of labels: projects, tasks with their leases, annotations. Reads and writes, no rules."""
 
 from __future__ import annotations
 

@@ -192,6 +192,17 @@ def test_judging_a_window_again_writes_it_again_and_opens_no_second_alert(bench)
     assert len(bench.alerts.list(ADA, ListAlerts())) == 1
 
 
+def test_a_version_that_has_been_replaced_calls_nobody_any_more(bench):
+    bench.create()
+    bench.world.predict(week(3), temp=20.0)
+    bench.monitors.rebase(ADA, RebaseMonitor(name="late", model_version="v2", training="train"))
+
+    found = bench.evaluate(3)
+
+    assert [window.model_version for window in found.windows] == ["v1"]
+    assert found.opened == []
+
+
 def test_late_truth_completes_a_cohort(bench):
     bench.create()
     bench.world.predict(week(3), labelled=False)

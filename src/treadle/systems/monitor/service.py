@@ -190,6 +190,8 @@ class MonitorService:
             total = Changed()
             for window, reference in judged:
                 self._windows.put(tx, caller.project, window)
+                if window.model_version in by_version and window.model_version != references[-1].model_version:
+                    continue  # it serves no longer: late truth completes its windows, and nobody is called
                 for verdict in self._verdicts(tx, caller, monitor, window, reference):
                     total += self._alerting.apply(tx, caller, monitor, window.model_version, verdict, judged_at=ends_at)
             scores = {window.model_version: window.drift.score for window, _ in judged}

@@ -7,11 +7,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, TableFeatures, write_deltalake
 
 from tests.systems.collect.conftest import ADA, Home
 from treadle.kernel.vocabulary.datasets import RowId
 from treadle.systems.collect import FileSource, LandFiles, NamedDataset
+from treadle.systems.collect.delta_table import Table
 from treadle.systems.collect.errors import (
     DataFileCorrupt,
     DatasetNameRefused,
@@ -241,3 +242,48 @@ def test_an_error_after_the_plan_is_mended_by_the_next_landing(home: Home, monke
 
 def _no_space(*args: object, **named: object) -> int:
     raise OSError(28, "No space left on device")
+
+
+def test_a_landing_that_is_in_the_log_is_not_put_there_again(home: Home) -> None:
+    [landing] = home.datasets.land(ADA, "numbers", numbers(1))
+    table = Table(folder_of(home))
+    file = home.datasets.snapshot("default", "numbers").files[0]
+
+    again = table.commit(landing.id, (), [file], after=-1, now_ms=0, name="numbers")
+
+    assert (again, table.version()) == (1, 1)
+
+
+def test_the_log_is_read_by_its_own_library_through_checkpoints(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("treadle.systems.collect.delta_table.CHECKPOINT_EVERY", 4)
+    for n in range(10):
+        home.datasets.land(ADA, "numbers", numbers(n).with_columns(pl.lit(0.5).alias(f"c{n // 6}")))
+    folder = folder_of(home)
+
+    assert len(list((folder / "_delta_log").glob("*.checkpoint.parquet"))) == 2
+    assert sorted(pl.scan_delta(str(folder)).collect()["n"]) == list(range(10))
+    assert DeltaTable(folder).transaction_version(home.datasets.snapshot("default", "numbers").landing or "") == 1
+    assert {entry.name[-5:] for entry in (folder / "_delta_log").glob("*.*")} == {".json", "rquet"}
+
+
+def test_a_table_whose_protocol_asks_for_more_is_written_by_the_library(home: Home) -> None:
+    home.datasets.land(ADA, "numbers", numbers(1))
+    feed = TableFeatures.ChangeDataFeed
+    DeltaTable(folder_of(home)).alter.add_feature(feed, allow_protocol_versions_increase=True)
+
+    home.datasets.land(ADA, "numbers", numbers(2))
+
+    newest = sorted((folder_of(home) / "_delta_log").glob("*.json"))[-1]
+    assert "delta-rs" in newest.read_text()
+    assert values(home) == [1, 2]
+
+
+def test_a_log_with_a_gap_is_named(home: Home) -> None:
+    home.datasets.land(ADA, "numbers", numbers(1))
+    for n in (7, 8):
+        write_deltalake(folder_of(home), numbers(n).to_arrow(), mode="append", schema_mode="merge")
+    (folder_of(home) / "_delta_log" / f"{2:020d}.json").unlink()
+
+    with pytest.raises(DataFileCorrupt, match="log"):
+        Table(folder_of(home)).version()
+    assert values(home) == [1]

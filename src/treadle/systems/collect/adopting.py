@@ -12,7 +12,8 @@ from treadle.ground.digests import Digest, of_json
 from treadle.kernel.vocabulary.datasets import ROW_COLUMNS, Column, DataFile, Snapshot
 from treadle.systems.collect.columns import ROW_TYPES, columns_of_delta
 from treadle.systems.collect.data_files import hash_file
-from treadle.systems.collect.delta_table import Commit, Table
+from treadle.systems.collect.delta_log import Commit
+from treadle.systems.collect.delta_table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -296,6 +296,7 @@ class Landings:
                 part.columns,
                 part.added,
                 part.removed,
+                after=row.head_delta_version,
                 now_ms=to_micros(self._clock()) // 1000,
                 name=part.dataset,
             )

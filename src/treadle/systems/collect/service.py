@@ -333,7 +333,7 @@ class Datasets:
         name = row.dataset.name
         head, aside = self._head(project, name), self._head(project, name + QUARANTINE)
         table = self._landings.table(row.dataset)
-        stored = {column.name: column.type for column in table.columns(row.head_delta_version)}
+        stored = {column.name: column.type for column in table.columns()}
         return Writing(
             dataset=name,
             landing=landing,

@@ -16,6 +16,7 @@ NewId = Callable[[str], str]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SHIFTS = tuple(range(120, -1, -10))
 _lock = Lock()
 _last = 0
 
@@ -42,7 +43,7 @@ def _next_uuid7() -> int:
 
 def encode(value: int) -> str:
     """128 bits as 26 letters, most significant first."""
-    return "".join(_PAIRS[(value >> shift) & 0x3FF] for shift in range(120, -1, -10))
+    return "".join([_PAIRS[(value >> shift) & 0x3FF] for shift in _SHIFTS])
 
 
 def decode(text: str) -> int:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from treadle.kernel.engine.ambient import current_engine, open_with, use
     from treadle.kernel.engine.handles import Handle, load
-    from treadle.kernel.engine.pipelines import Pipeline, PipelineRun, Schedule, on_alert, on_event, on_landing, pipeline
+    from treadle.kernel.engine.pipelines import (
+        Pipeline,
+        PipelineRun,
+        Schedule,
+        on_alert,
+        on_event,
+        on_landing,
+        pipeline,
+    )
     from treadle.kernel.engine.records import ConcurrencyLimit, Resources
     from treadle.kernel.engine.service import Engine, Surroundings
     from treadle.kernel.engine.steps import Step, each, step

@@ -27,7 +27,8 @@ class Tee(io.TextIOBase):
 
     def write(self, text: str) -> int:
         self._note(text)
-        return self.original.write(text)
+        # A logger that was set up during a run may hold this object for longer than the stream lives.
+        return len(text) if self.original.closed else self.original.write(text)
 
     def _note(self, text: str) -> None:
         step = running_step()
@@ -37,10 +38,11 @@ class Tee(io.TextIOBase):
                 printed(self.stream, text)
 
     def flush(self) -> None:
-        self.original.flush()
+        if not self.original.closed:
+            self.original.flush()
 
     def isatty(self) -> bool:
-        return self.original.isatty()
+        return not self.original.closed and self.original.isatty()
 
     def fileno(self) -> int:
         return self.original.fileno()

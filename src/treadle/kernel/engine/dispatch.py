@@ -47,6 +47,8 @@ class Call:
     waits_for: int = 0
     changed_since: str | None = None
     undeclared: tuple[str, ...] = ()
+    may_look_later: bool = False
+    looks_later: bool = False
 
 
 class Dispatcher:
@@ -283,6 +285,7 @@ class Dispatcher:
         """Whether the call has to run. Otherwise its handle is settled: with a hit, or with what went wrong."""
         try:
             self._check_fits(call.step)
+            self._session.code_ref(call.step)
             call.driver.prepare(call)
         except Exception as error:
             call.driver.fail(call, error, run="")

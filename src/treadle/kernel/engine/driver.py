@@ -65,6 +65,7 @@ class RunDriver:
             settled(handle)
             return handle
         call = self._new_call(step, step.bind(args, kwargs), "")
+        call.may_look_later = self.session.expects_miss and step.options.concurrency is None
         self.prepare(call)
         if is_pending(call.handle):
             self._run_here(call)
@@ -272,7 +273,7 @@ class RunDriver:
             parent=self.run,
             key=key,
             code=code,
-            params=as_text(binding.params),
+            params=as_text(binding.params) if binding.params else "{}",
             key_parts=self._key_parts(binding, environment),
             seed=seed,
             used=binding.used,
@@ -307,11 +308,18 @@ class RunDriver:
                 return
         if not options.cache or not session.reuse or session.must_rerun(call.path):
             return
-        found = session.journal.find_done(attempt.key)
-        if found is None:
+        if call.may_look_later:
+            call.looks_later = True
             return
-        maker, artifact = found
-        if not session.has_bytes(artifact) and options.keep != "digest":
+        found = session.journal.find_done(attempt.key)
+        session.expects_miss = found is None
+        if found is not None:
+            self._take_known(call, attempt, *found)
+
+    def _take_known(self, call: Call, attempt: Attempt, maker: str, artifact: Artifact) -> None:
+        """Settles the handle with a known result, if its bytes stand."""
+        session = self.session
+        if not session.has_bytes(artifact) and call.step.options.keep != "digest":
             return
         session.journal.found(attempt, maker, artifact)
         session.counts["cached"] += 1
@@ -392,8 +400,18 @@ class RunDriver:
         """Runs a call with two commits of its own, and again as often as it may."""
         attempt = call.attempt
         assert attempt is not None
-        self._take_slot(call)
-        self.session.journal.commit((attempt,), (), self.session.parts_of)
+        if call.looks_later:
+            call.looks_later = False
+            known = self.session.journal.start_unless_known(attempt, self.session.parts_of)
+            self.session.expects_miss = known is None
+            if known is not None:
+                self._take_known(call, attempt, *known)
+                if is_pending(call.handle):
+                    self._run_here(call)
+                return
+        else:
+            self._take_slot(call)
+            self.session.journal.commit((attempt,), (), self.session.parts_of)
         outcome = self._execute(call)
         if outcome.failure is not None and self.will_retry(call, outcome.failure):
             self._retry_here(call, outcome)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from treadle.ground.clock import Clock, to_micros
+from treadle.ground.clock import Clock, system_clock, to_micros
 from treadle.ground.errors import Conflict
 from treadle.ground.ids import NewId
 from treadle.kernel.artifacts.records import Artifact
@@ -172,6 +173,8 @@ class Journal:
 
     def now(self) -> int:
         """The present in microseconds."""
+        if self.clock is system_clock:
+            return time.time_ns() // 1000  # what the line below gives, in a tenth of the time
         return to_micros(self.clock())
 
     def commit(
@@ -194,16 +197,36 @@ class Journal:
             for finish in finishes:
                 self._finish_one(tx, finish, at)
             for attempt in starts:
-                if code_parts is not None and attempt.code not in self._known_code:
-                    parts = as_text(dict(code_parts(attempt.code)))
-                    values = {"project": self.project, "digest": attempt.code, "parts": parts, "at": at}
-                    tx.execute(sql.insert_code_parts, values)
-                attempt.started_at = at
-                tx.execute(sql.insert_step, self._step_row(attempt, "running", at))
+                self._start_one(tx, attempt, code_parts, at)
 
         self._write_or_keep(work, pending)
         if code_parts is not None:
             self._known_code.update(attempt.code for attempt in starts)
+
+    def start_unless_known(
+        self, attempt: Attempt, code_parts: Callable[[str], Mapping[str, str]]
+    ) -> tuple[str, Artifact] | None:
+        """As `commit` of one beginning, unless a finished step has its key: then answers that, and nothing begins.
+
+        Looking on the connection that writes saves a third of a step: a reader would have to fetch every page anew that
+        the last commit has touched (measured 2026-11: 0.06 ms of 0.40).
+        """
+        pending = self._take_pending()
+        at = self.now()
+
+        def work(tx: Transaction) -> tuple[str, Artifact] | None:
+            self._check(tx)
+            if pending:
+                self._write_pending(tx, pending, at)
+            known = find_done(tx, self.project, attempt.key)
+            if known is None:
+                self._start_one(tx, attempt, code_parts, at)
+            return known
+
+        known: tuple[str, Artifact] | None = self._write_or_keep(work, pending)
+        if known is None:
+            self._known_code.add(attempt.code)
+        return known
 
     def found(self, attempt: Attempt, reused_from: str, artifact: Artifact) -> None:
         """Notes a hit; its row goes with the next commit."""
@@ -503,6 +526,16 @@ class Journal:
             self._write_edges(tx, attempt, artifact, producer=reused_from)
         for run in pending.caught:
             tx.execute(sql.caught, {"project": self.project, "id": run, "notes": '{"caught":true}'})
+
+    def _start_one(
+        self, tx: Transaction, attempt: Attempt, code_parts: Callable[[str], Mapping[str, str]] | None, at: int
+    ) -> None:
+        if code_parts is not None and attempt.code not in self._known_code:
+            parts = as_text(dict(code_parts(attempt.code)))
+            values = {"project": self.project, "digest": attempt.code, "parts": parts, "at": at}
+            tx.execute(sql.insert_code_parts, values)
+        attempt.started_at = at
+        tx.execute(sql.insert_step, self._step_row(attempt, "running", at))
 
     def _finish_one(self, tx: Transaction, finish: Finish, at: int) -> None:
         attempt, artifact, failure = finish.attempt, finish.artifact, finish.failure

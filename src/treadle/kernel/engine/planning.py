@@ -194,9 +194,10 @@ def why_not_known(session: Session, step: Step[..., Any], attempt: Attempt) -> t
     with journal.store.read() as reader:
         if find_done(reader, journal.project, attempt.key) is not None:
             return ("its result is no longer in the artifact store",)
-        before = reader.find(sql.newest_at_path, {"project": journal.project, "path": attempt.path})
+        place = {"project": journal.project, "pipeline": attempt.path.partition("/")[0]}
+        before = reader.find(sql.newest_at_path, {**place, "path": attempt.path})
         if before is None:
-            before = reader.find(sql.newest_by_name, {"project": journal.project, "name": attempt.name})
+            before = reader.find(sql.newest_by_name, {**place, "name": attempt.name})
         if before is None:
             return ("it has not run before",)
         old_code, new_code = before[3], attempt.code

@@ -101,6 +101,8 @@ class Session:
         self._worker_executor = worker_executor
         self.sleep, self.rng, self.platform = sleep, rng, platform
         self.reuse, self.rerun_from = reuse, rerun_from
+        self.expects_miss = False
+        """The last look for a key found nothing, so the next one is made where the step begins."""
         self.running: dict[str, InlineReporter] = {}
         self.drivers: list[Any] = []
         self.now_at = now_at

@@ -52,6 +52,15 @@ join artifact a on a.project = e.project and a.digest = e.digest
 where r.project = :project and r.key = :key and r.status = 'done' and r.key is not null and a.condemned_at is null
 order by r.id desc limit 1;
 
+-- SQLite would walk the primary key for the order, and so every run of the project; the index is named for that.
+-- name: find_done (sqlite)
+select r.id, a.digest, a.kind, a.codec, a.size_bytes, a.blob, a.inline, a.meta
+from run r indexed by ix_run_key
+join edge e on e.project = r.project and e.run = r.id and e.direction = 'out' and e.role = 'result'
+join artifact a on a.project = e.project and a.digest = e.digest
+where r.project = :project and r.key = :key and r.status = 'done' and r.key is not null and a.condemned_at is null
+order by r.id desc limit 1;
+
 -- name: recorded_steps
 select r.id, r.path, r.kind, r.status, r.key, r.attempt, r.code_digest, r.reused_from, r.error, r.notes, r.parent,
     a.digest, a.kind, a.codec, a.size_bytes, a.blob, a.inline, a.meta, a.condemned_at
@@ -119,15 +128,28 @@ on conflict (project, digest) do nothing;
 -- name: find_code_parts
 select parts from code_parts where project = :project and digest = :digest;
 
+-- What a step is compared with in a plan is looked for among the newest runs of its pipeline, not in all history.
 -- name: newest_at_path
-select id, key, key_parts, code_digest, params, seed from run
-where project = :project and kind = 'step' and path = :path and status in ('done', 'cached') and key is not null
-order by id desc limit 1;
+select s.id, s.key, s.key_parts, s.code_digest, s.params, s.seed
+from (
+    select id from run
+    where project = :project and kind = 'pipeline' and parent is null and name = :pipeline
+    order by id desc limit 20
+) recent
+join run s on s.project = :project and s.root = recent.id and s.path = :path
+where s.kind = 'step' and s.status in ('done', 'cached') and s.key is not null
+order by s.id desc limit 1;
 
 -- name: newest_by_name
-select id, key, key_parts, code_digest, params, seed from run
-where project = :project and kind = 'step' and name = :name and status in ('done', 'cached') and key is not null
-order by id desc limit 1;
+select s.id, s.key, s.key_parts, s.code_digest, s.params, s.seed
+from (
+    select id from run
+    where project = :project and kind = 'pipeline' and parent is null and name = :pipeline
+    order by id desc limit 20
+) recent
+join run s on s.project = :project and s.root = recent.id and s.name = :name
+where s.kind = 'step' and s.status in ('done', 'cached') and s.key is not null
+order by s.id desc limit 1;
 
 -- name: save_checkpoint
 insert into checkpoint (project, root, path, name, digest, run, recorded_at)

@@ -65,7 +65,10 @@ class Zygote:
 
     def _answer(self) -> bool:
         """Makes the worker that is asked for. The file descriptors keep one message from running into the next."""
-        message, fds, _, _ = socket.recv_fds(self._control, 8, 3)
+        try:
+            message, fds, _, _ = socket.recv_fds(self._control, 8, 3)
+        except ConnectionError:  # the driver was killed while it had something unread from here
+            return False
         if not message:
             return False
         self._make(int.from_bytes(message, "big"), *fds)

@@ -42,8 +42,8 @@ class Workshop:
         return self.datasets.scan("default", head).collect()
 
 
-def open_workshop(folder: Path) -> Workshop:
-    store = embedded_store(folder)
+def open_workshop(folder: Path, store: Store | None = None) -> Workshop:
+    store = store or embedded_store(folder)
     events = EventLog(store, system_clock, new_id)
     refs = Refs(events, system_clock)
     artifacts = Artifacts(LocalBlobs(folder / "blobs"))

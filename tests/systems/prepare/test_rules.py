@@ -218,6 +218,7 @@ def test_a_query_reaches_nothing_but_its_rows(query: str, said: str) -> None:
         {"quality": [{"metric": "nullValues", "severity": "terrible"}]},
         {"quality": [{"metric": "invalidValues", "arguments": {"validValues": [[1]]}}]},
         {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"rule": "rnge"}}]},
+        {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"clean": "trim"}}]},
         {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"rule": "check", "sql": "nope > 1"}}]},
         {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"rule": "range"}}]},
     ],

@@ -294,7 +294,7 @@ def _of_treadle(quality: Quality, column: str | None, schema: pl.Schema) -> Iter
     elif kind == "freshness" and column is not None:
         facts = _facts(quality, column, "freshness", "timeliness", (column,))
         yield FreshnessRule(**facts, max_age_s=float(how["max_age_s"]))
-    elif kind is not None or "clean" not in how:
+    else:
         raise RuleRefused(
             f"The rule {kind!r} of the engine treadle is not known here.",
             why=did_you_mean(str(kind), ("range", "check", "freshness")),

@@ -177,27 +177,36 @@ class SqliteStore:
             raise StoreError("This store is closed.", fix="Open it again.")
 
     def _commit_waiting(self, own: _Request[Any]) -> None:
-        batch: list[_Request[Any]] = []
-        while self._waiting and len(batch) < _BATCH:
-            batch.append(self._waiting.popleft())
+        """Commits what waits. A request leaves the queue once it is done, so that an interrupted thread loses nobody's."""
+        self._forget_done()
+        batch = [request for request in list(self._waiting)[:_BATCH] if not request.done]
+        is_complete = False
         try:
             with _translated(self.path):
                 self._set_full_sync(any(request.durable for request in batch))
                 self._begin()
                 self._run(batch)
+                is_complete = True
                 self._writer.execute("commit")
         except Exception as error:
             self._undo()
             for request in batch:
                 request.error = request.error or error
         except BaseException:
-            # This thread is being interrupted: the others' writes go back, and one of them commits them.
+            # This thread is being interrupted. Python says so after the commit as well: then the others' writes stand;
+            # else they wait on, and one of them commits them.
+            is_committed = is_complete and not self._writer.in_transaction
             self._undo()
-            self._waiting.extendleft(request for request in reversed(batch) if request is not own)
-            own.done = True
+            for request in batch if is_committed else [own]:
+                request.done = True
             raise
         for request in batch:
             request.done = True
+        self._forget_done()
+
+    def _forget_done(self) -> None:
+        while self._waiting and self._waiting[0].done:
+            self._waiting.popleft()
 
     def _run(self, batch: list[_Request[Any]]) -> None:
         """Each request in a savepoint, so that one that fails takes only its own changes with it."""
@@ -205,6 +214,7 @@ class SqliteStore:
             batch[0].answer = batch[0].work(self._transaction)
             return
         for request in batch:
+            request.error = None  # of a turn that was undone
             self._writer.execute("savepoint one_of_many")
             try:
                 request.answer = request.work(self._transaction)

@@ -80,7 +80,12 @@ class Dispatcher:
         if not pending and not self._prepare(call):
             return
         with self._lock:
-            self._outstanding.add(call)
+            stopped = self._is_stopped
+            if stopped is None:
+                self._outstanding.add(call)
+        if stopped is not None:  # its thread has ended, and nobody would take the call
+            call.driver.fail(call, stopped, run="")
+            return
         if pending:
             self._messages.put(lambda: self._block(call, pending))
         else:

@@ -337,6 +337,8 @@ class Journal:
             self._write_said(tx, run, points, (), 0, 0, at)
             if notes:
                 tx.execute(sql.set_notes, {"project": self.project, "id": run, "notes": as_text(dict(notes))})
+            if is_root and status != "done":  # steps that were in flight when the body failed: nobody ends them now
+                tx.execute(sql.interrupt_steps, {"project": self.project, "root": run, "at": at})
             tx.execute(sql.finish_root if is_root else sql.finish_child, values | {"epoch": self.fence.epoch})
             body = {"status": status, "run": self.fence.root}
             self._event(tx, "run.finished" if status == "done" else f"run.{status}", run, body)

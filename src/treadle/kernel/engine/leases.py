@@ -96,7 +96,8 @@ def take_over(store: Store, project: str, held: Held, now: int) -> int:
 
     def work(tx: Transaction) -> int:
         taken = tx.execute(sql.take_over, values)
-        tx.execute(sql.interrupt_steps, {"project": project, "root": held.id, "at": now})
+        if taken == 1:  # else they are the winner's steps
+            tx.execute(sql.interrupt_steps, {"project": project, "root": held.id, "at": now})
         return taken
 
     if store.write(work) != 1:

@@ -74,6 +74,13 @@ class Said:
         self.first_log += len(logs)
         return points, logs, first_metric, first_log
 
+    def give_back(self, points: Sequence[Point], logs: list[tuple[str, str]]) -> None:
+        """What was taken and could not be written: it goes before what was said since."""
+        self._points[:0] = points
+        self._logs[:0] = [(stream, [text]) for stream, text in logs]
+        self.first_metric -= len(points)
+        self.first_log -= len(logs)
+
 
 def _step_for(what: str) -> StepContext:
     step = running_step()

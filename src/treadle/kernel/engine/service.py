@@ -131,8 +131,8 @@ class Engine:
             caused_by=caused_by,
             notes=as_text({"target": target_of(pipeline)}),
         )
-        journal.open_root(row, firing)
         session = self._session(journal, pipeline, seed, now_at, executor, reuse=not fresh, rerun_from=from_step)
+        journal.open_root(row, firing)
         return self._drive(session, pipeline, arguments)
 
     def resume(
@@ -154,9 +154,10 @@ class Engine:
                 why=f"It is a {held.kind} run of {held.name!r} inside {held.root}.",
                 fix=f"Resume the root run: treadle resume {held.root}",
             )
+        arguments = self.arguments_of(pipeline, held.params)
+        self._executor_of(pipeline, executor)  # what is wrong is found before the run is ours
         epoch = leases.take_over(self.store, self.project, held, to_micros(self.clock()))
         journal = self._journal(Fence(run_id, epoch))
-        arguments = self.arguments_of(pipeline, held.params)
         session = self._session(
             journal, pipeline, held.seed or 0, held.now_at or 0, executor, resumed=True, rerun_from=from_step
         )
@@ -373,6 +374,9 @@ class Engine:
         error.add_note(f"This was the run {run.id}. Once mended, go on with: treadle resume {run.id}")
         try:
             self._record_surroundings(session, pipeline)
+        except Exception as second:  # the failure itself is worth more than where it happened
+            error.add_note(f"Environment and code of the run could not be recorded: {second}")
+        try:
             session.journal.close_run(run.id, status, failure=failure_of(error, run.path))
         except LeaseLost as lost:
             run.error = reason_of(session.journal, lost)
@@ -408,7 +412,6 @@ class Engine:
         reuse: bool = True,
         rerun_from: str | None = None,
     ) -> Session:
-        name = executor or pipeline.executor or self._default_executor
         return Session(
             journal,
             self.artifacts,
@@ -416,7 +419,7 @@ class Engine:
             now_at=now_at,
             recorded=journal.recorded() if resumed else {},
             fingerprint=self.fingerprint,
-            executor=None if name == INPROCESS else self.executor(name),
+            executor=self._executor_of(pipeline, executor),
             worker_executor=lambda: self.executor("pool"),
             sleep=self._sleep,
             rng=self._rng,
@@ -427,6 +430,10 @@ class Engine:
             reuse=reuse,
             rerun_from=rerun_from,
         )
+
+    def _executor_of(self, pipeline: Pipeline[..., Any], chosen: str | None) -> Executor | None:
+        name = chosen or pipeline.executor or self._default_executor
+        return None if name == INPROCESS else self.executor(name)
 
     def _run_child(
         self, parent: RunDriver, pipeline: Pipeline[..., Any], arguments: Mapping[str, Any]

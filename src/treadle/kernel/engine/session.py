@@ -68,7 +68,11 @@ class InlineReporter:
         with self.lock:
             if self.said:
                 points, logs, first_metric, first_log = self.said.take()
-                journal.live(self.attempt, points, logs, first_metric, first_log)
+                try:
+                    journal.live(self.attempt, points, logs, first_metric, first_log)
+                except BaseException:
+                    self.said.give_back(points, logs)
+                    raise
 
 
 class Session:

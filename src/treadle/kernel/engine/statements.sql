@@ -104,9 +104,11 @@ insert into edge (project, run, direction, role, digest, producer)
 values (:project, :run, :direction, :role, :digest, :producer)
 on conflict (project, run, direction, role) do nothing;
 
+-- What a step says is written again when nobody knows whether it was: ordinals tell that it is the same.
 -- name: insert_metric
 insert into metric (project, run, key, ordinal, value, step, at)
-values (:project, :run, :key, :ordinal, :value, :step, :at);
+values (:project, :run, :key, :ordinal, :value, :step, :at)
+on conflict (project, run, key, ordinal) do nothing;
 
 -- name: newest_metrics
 select m.key, m.value from metric m
@@ -115,7 +117,8 @@ where m.project = :project and m.run = :run and m.ordinal = (
 
 -- name: insert_log
 insert into log_chunk (project, run, ordinal, stream, content, at)
-values (:project, :run, :ordinal, :stream, :content, :at);
+values (:project, :run, :ordinal, :stream, :content, :at)
+on conflict (project, run, ordinal) do nothing;
 
 -- name: logs_of
 select ordinal, stream, content, at from log_chunk

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from treadle.kernel.governance import Bound, Caller
     from treadle.kernel.store import Store
     from treadle.loops.feedback import Feedback, LandedPredictions, Observed, TruthRules
+    from treadle.loops.provenance import Provenance
     from treadle.loops.release import Release
     from treadle.loops.release.servable import RegisteredModels
     from treadle.systems.collect import Datasets
@@ -50,6 +51,9 @@ T = TypeVar("T")
 _OPENER = "treadle.assembly:current_engine"
 """How a runner finds its engine."""
 
+_ONLOOKER = "treadle.assembly:onlooking_engine"
+"""How a process that makes a recorded run again finds its engine."""
+
 SERVICES = {
     "alerts": ("alerts", "treadle.systems.monitor.alert_service"),
     "audit": ("activity", "treadle.kernel.events.service"),
@@ -64,6 +68,7 @@ SERVICES = {
     "models": ("models", "treadle.systems.train.service"),
     "monitors": ("monitors", "treadle.systems.monitor.service"),
     "predictions": ("predictions", "treadle.systems.serve.predictions"),
+    "provenance": ("provenance", "treadle.loops.provenance.service"),
     "quarantine": ("quarantine", "treadle.systems.prepare.quarantine"),
     "releases": ("release", "treadle.loops.release.service"),
     "runs": ("runs", "treadle.kernel.catalog.service"),
@@ -380,6 +385,35 @@ class Workspace:
         return Storage(self.store, self.blobs, self.events, self.clock, home=self.home)
 
     @cached_property
+    def provenance(self) -> Provenance:
+        """Why things are as they are, and whether they come out the same again."""
+        from treadle.kernel.engine.rerun_process import RerunProcess
+        from treadle.loops.provenance import Provenance, Sources
+
+        again = RerunProcess(
+            self.engine,
+            _ONLOOKER,
+            folder=self.home.absolute() / "code",
+            project_root=self.settings.project_root,
+            environment=self.environment(),
+        )
+        sources = Sources(
+            store=self.store,
+            artifacts=self.artifacts,
+            events=self.events,
+            refs=self.refs,
+            evidence=self.evidence,
+            datasets=self.datasets,
+            features=self.features,
+            models=self.models,
+            endpoints=self.endpoints,
+            predictions=self.predictions,
+            alerts=self.alerts,
+            truth=self.observed,
+        )
+        return Provenance(sources, again)
+
+    @cached_property
     def scheduler(self) -> Scheduler:
         """Starts what is due, each run in a process of its own, from published code."""
         from treadle.kernel.engine.processes import Processes
@@ -458,6 +492,15 @@ def current_workspace() -> Workspace:
 def current_engine() -> Engine:
     """The engine of the current workspace; what a runner opens."""
     return current_workspace().engine
+
+
+def onlooking_engine() -> Engine:
+    """The engine of a workspace that may read everything and change nothing: what makes a recorded run again opens it."""
+    from dataclasses import replace
+
+    workspace = current_workspace()
+    workspace.caller = replace(workspace.caller, permissions=frozenset({"*.read"}))
+    return workspace.engine
 
 
 def _person() -> str:

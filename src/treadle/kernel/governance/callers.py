@@ -18,7 +18,8 @@ class PermissionDenied(Denied):
 class Caller:
     """Who asks (`ada`, `token:ci`, `schedule:retrain`), in which project, and what they may do there.
 
-    A permission is `noun.read`, `noun.write` or a name of its own such as `code.run`; `noun.*` and `*` stand for many.
+    A permission is `noun.read`, `noun.write` or a name of its own such as `code.run`; `noun.*`, `*.read` and `*` stand
+    for many.
     """
 
     project: str
@@ -27,8 +28,8 @@ class Caller:
 
     def may(self, permission: str) -> bool:
         """Whether the permission is granted, by name or by a wider one."""
-        noun = permission.partition(".")[0]
-        return permission in self.permissions or f"{noun}.*" in self.permissions or "*" in self.permissions
+        noun, _, action = permission.partition(".")
+        return not self.permissions.isdisjoint({permission, f"{noun}.*", f"*.{action}", "*"})
 
     def require(self, permission: str) -> None:
         """Raises PermissionDenied unless the permission is granted."""

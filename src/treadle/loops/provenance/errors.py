@@ -1,10 +1,10 @@
-"""What the walk refuses.
+"""What provenance refuses.
 
 TreadleError
 ├── NotFound
 │   └── NothingOfThatName      no prediction, run, model, snapshot or artifact is called so
 └── Conflict
-    └── NotReproducible        what would be needed to do it again was not recorded, or is gone
+    └── NotReproducible        what would be needed to do it again was not recorded, is gone, or no longer runs
 """
 
 from __future__ import annotations

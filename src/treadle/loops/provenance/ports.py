@@ -1,17 +1,25 @@
-"""What the walk asks of the systems, in its own words; assembly joins them."""
+"""What provenance asks of others, in its own words; assembly joins them."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
-from treadle.kernel.store import Reader
-from treadle.kernel.vocabulary.datasets import Snapshot
+from treadle.kernel.engine.rerunning import Wanted
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
-class Landings(Protocol):
-    """Snapshots by id, and where their rows came from."""
+class RunsAgain(Protocol):
+    """Makes recorded runs again, away from this process."""
 
-    def snapshot_of(self, reader: Reader, project: str, snapshot_id: str) -> Snapshot | None: ...
+    def run(self, root: str, wanted: Wanted, settings: Mapping[str, str]) -> str:
+        """The id of the run that made `root` again, under these thread settings. Raises NotRecorded."""
 
-    def origin_of(self, reader: Reader, project: str, landing: str) -> dict[str, Any]:
-        """What a landing recorded of its source: `source`, `key`, rows in, kept and refused."""
+
+class Truth(Protocol):
+    """What came true of predictions."""
+
+    def outcomes(self, project: str, endpoint: str, asked: pl.DataFrame) -> pl.DataFrame:
+        """Columns `prediction`, `truth` and `known_at`. asked: `prediction` and `entity`."""

@@ -1,0 +1,60 @@
+"""Snapshots, landings and rows, by the ids under which the graph names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from treadle.kernel.store import Reader
+from treadle.kernel.vocabulary.datasets import LANDING, ROW, RowId, Snapshot
+from treadle.loops.provenance.records import Node
+from treadle.loops.provenance.words import bare, moment
+from treadle.systems.collect import Datasets, Landing
+from treadle.systems.collect import repository as rows_of
+
+
+class Landed:
+    """What has landed in one project, as nodes."""
+
+    def __init__(self, datasets: Datasets, project: str) -> None:
+        self._datasets, self._project = datasets, project
+
+    def snapshot(self, reader: Reader, snapshot: str) -> Snapshot | None:
+        """The snapshot of that id, without its files."""
+        return rows_of.find_snapshot(reader, self._project, snapshot)
+
+    def landing(self, reader: Reader, landing: str) -> Landing | None:
+        """The landing of that id."""
+        found = rows_of.find_landing(reader, self._project, landing)
+        return None if found is None else found[0]
+
+    def later(self, reader: Reader, snapshot: Snapshot) -> list[Snapshot]:
+        """The snapshots that followed this one in its dataset, oldest first."""
+        found = rows_of.list_snapshots(reader, self._project, snapshot.dataset)
+        return [each for each in found if each.version > snapshot.version]
+
+    def row(self, row: RowId, dataset: str, at: str | None, columns: list[str] | None = None) -> Node:
+        """A raw row with what it says. Raises RowNotFound."""
+        return self.rows([row], dataset, at, columns)[0]
+
+    def rows(self, wanted: list[RowId], dataset: str, at: str | None, columns: list[str] | None = None) -> list[Node]:
+        """Raw rows of one dataset with what they say, in that order. Raises RowNotFound."""
+        frame = self._datasets.find_rows(self._project, dataset, wanted, at)
+        kept = [name for name in frame.columns if name not in (LANDING, ROW) and name in (columns or frame.columns)]
+        return [
+            Node(kind="row", id=str(row), title=f"{dataset} row", facts={name: bare(said[name]) for name in kept})
+            for row, said in zip(wanted, frame.select(kept).to_dicts(), strict=True)
+        ]
+
+
+def landing_node(landing: Landing, relation: str = "") -> Node:
+    """A landing: from where, how much, when."""
+    source = dict(landing.source)
+    name = str(source.pop("name", landing.id))
+    facts: dict[str, Any] = {
+        "rows": f"{landing.rows_kept} of {landing.rows_in}" if landing.rows_refused else landing.rows_kept,
+        "landed": f"{moment(landing.started_at)} by {landing.actor}",
+        **{key: bare(value) for key, value in source.items()},
+    }
+    if landing.rows_refused:
+        facts["refused by"] = dict(landing.refused_by)
+    return Node(kind="landing", id=landing.id, title=name, relation=relation, facts=facts)

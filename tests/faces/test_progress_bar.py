@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.kernel.engine.engines import opened, rows
+from treadle.faces.cli.progress_bar import ProgressBar, shown
 from treadle.kernel.engine import pipeline, step
-from treadle.kernel.engine.progress_bar import ProgressBar, shown
 from treadle.kernel.engine.reporting import progress
 from treadle.kernel.engine.session import Session
 

@@ -36,7 +36,10 @@ EVERY_DAY = (
     Entry("resume", "running:resume", "go on with a run that was stopped, killed or failed"),
     Entry("cancel", "running:cancel", "ask a run to stop"),
     Entry("up", "serving:up", "serve the API of this home, on loopback"),
-    Entry("replay", "predictions:replay", "compute a past prediction again, and compare"),
+    Entry("why", "provenance:why", "where it comes from: of a prediction, down to the raw rows"),
+    Entry("impact", "provenance:impact", "what came of it: runs, models, endpoints, predictions"),
+    Entry("replay", "provenance:replay", "compute a past prediction again, and compare"),
+    Entry("verify", "provenance:verify", "train a model again from what was recorded, and compare"),
     Entry("doctor", "storage:doctor", "look whether store, bytes, event chain and disk are sound"),
     Entry("gc", "storage:gc", "remove what no name, pin, deployment or recent run needs"),
 )

@@ -6,6 +6,7 @@ predictions that it made there. Repetitions of runs (verifications) are left out
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from treadle.kernel.catalog import LineageRows, Run, RunRows
@@ -46,8 +47,7 @@ class Downward:
             if users:
                 title = f"{dataset} version {snapshot.version}"
                 children.append(Node(kind="snapshot", id=snapshot.id, title=title, relation="held by", children=users))
-        facts, title, kind = node.facts, node.title, node.kind
-        return Node(kind=kind, id=node.id, title=title, facts=facts, children=children, note=_none(children))
+        return replace(node, children=children, note=_none(children))
 
     def run(self, run: Run, relation: str = "") -> Node:
         """What a run made, and who used that."""
@@ -133,6 +133,8 @@ class Downward:
             if run is None:
                 continue
             root = run if run.root == run.id else self._runs.find(self._reader, self._project, run.root)
+            if run.kind == "act" and run.name == "register":  # the version that it registered is shown instead
+                continue
             if root is None or root.kind != VERIFICATION:
                 found.append(self.run(run, f"as {role} in"))
         return found

@@ -192,7 +192,7 @@ class PredictionStory:
         facts |= {name: bare(joined[name]) for name in names}
         event_at, known_at = joined[f"{view.name}__event_at"], joined[f"{view.name}__known_at"]
         if event_at is not None:
-            facts["of"] = moment(event_at)
+            facts["newest of"] = moment(event_at)
         if isinstance(known_at, datetime) and known_at != event_at:
             facts["known"] = moment(known_at)
         used = [RowId(each["landing"], each["row"]) for each in joined[f"{view.name}__rows"] or []]
@@ -218,7 +218,7 @@ class PredictionStory:
         id = RowId(row["_landing"], row["_row"])
         landing = self._up.landed.landing(self._up.reader, id.landing)
         if landing is None:
-            return [Node(kind="row", id=str(id), title="a row", relation="raw", note="Its landing is not recorded.")]
+            return [Node(kind="row", id=str(id), title="of a dataset", note="Its landing is not recorded.")]
         return [self._up.landed.row(id, landing.dataset, landing.snapshot)]
 
     # The truth

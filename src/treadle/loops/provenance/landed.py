@@ -41,7 +41,7 @@ class Landed:
         frame = self._datasets.find_rows(self._project, dataset, wanted, at)
         kept = [name for name in frame.columns if name not in (LANDING, ROW) and name in (columns or frame.columns)]
         return [
-            Node(kind="row", id=str(row), title=f"{dataset} row", facts={name: bare(said[name]) for name in kept})
+            Node(kind="row", id=str(row), title=f"of {dataset}", facts={name: bare(said[name]) for name in kept})
             for row, said in zip(wanted, frame.select(kept).to_dicts(), strict=True)
         ]
 

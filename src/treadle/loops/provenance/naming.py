@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from treadle.ground.digests import is_digest
 from treadle.ground.errors import NotFound
 from treadle.kernel.catalog import ArtifactRows, RunRows
@@ -28,7 +30,9 @@ def why(up: Upward, id: str, *, rows: int) -> Node:
     if head == "pred":
         return PredictionStory(up, rows=rows).tell(id)
     if head == "run":
-        return up.run(RunRows().get(up.reader, up.project, id))
+        run = RunRows().get(up.reader, up.project, id)
+        node = up.run(run)
+        return replace(node, children=[*node.children, *up.results(run)]) if run.root == run.id else node
     if head == "snap":
         found = up.landed.snapshot(up.reader, id)
         if found is None:
@@ -102,16 +106,14 @@ def _landed(up: Upward, id: str) -> Node:
     landing = up.landed.landing(up.reader, landing_id)
     if landing is None:
         raise unknown(id)
-    below = [] if landing.run is None else [up.run_by_id(landing.run, "landed by")]
+    below = [] if landing.run is None else [up.run_by_id(landing.run, "in")]
     if not colon:
-        node = landing_node(landing)
-        return Node(kind=node.kind, id=node.id, title=node.title, facts=node.facts, children=below)
+        return replace(landing_node(landing), children=below)
     try:
         row = up.landed.row(RowId.parse(id), landing.dataset, landing.snapshot)
     except ValueError:
         raise unknown(id) from None
-    children = [landing_node(landing, "landed from"), *below]
-    return Node(kind=row.kind, id=row.id, title=row.title, facts=row.facts, children=children)
+    return replace(row, children=[landing_node(landing, "landed from"), *below])
 
 
 def _endpoint(up: Upward, name: str) -> Node:

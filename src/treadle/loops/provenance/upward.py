@@ -91,16 +91,21 @@ class Upward:
             return Node(kind="run", id=run.id, title=title, relation=relation, note="Ask for it to go on from here.")
         self._depth += 1
         children: list[Node] = []
+        if run.root == run.id:
+            children += self._surroundings(run)
+        elif run.root not in self._shown:
+            children.append(self.run_by_id(run.root, "inside"))
         if run.reused_from is not None:
             children.append(self.run_by_id(run.reused_from, "reused from"))
         else:
             children += self._inputs(self._edges.of_run(self.reader, self.project, run.id))
-        if run.root != run.id:
-            children.append(self.run_by_id(run.root, "inside"))
-        else:
-            children += self._surroundings(run)
         self._depth -= 1
         return Node(kind="run", id=run.id, title=title, relation=relation, facts=facts_of(run), children=children)
+
+    def results(self, run: Run) -> list[Node]:
+        """What a run has made, each with what it came from."""
+        edges = self._edges.of_run(self.reader, self.project, run.id)
+        return [self.artifact(each.digest, each.producer, each.role) for each in edges if each.direction == "out"]
 
     def _surroundings(self, run: Run) -> list[Node]:
         """Code, environment and cause of a root run."""
@@ -124,15 +129,13 @@ class Upward:
         return Node(kind="code", id=digest, title=f"bundle {short(digest)}", relation="code", facts=facts, note=note)
 
     def _environment(self, digest: str, described: dict[str, Any] | None) -> Node:
-        title = f"environment {short(digest)}"
-        if self._is_shown(digest):
-            return Node(kind="environment", id=digest, title=title, relation="environment", note=SHOWN_ABOVE)
         if described is None:
             note = "Its description is gone."
-            return Node(kind="environment", id=digest, title=title, relation="environment", note=note)
+            return Node(kind="environment", id=digest, title=short(digest), relation="environment", note=note)
+        title = f"Python {described.get('python')}, {len(described.get('distributions', {}))} distributions"
+        if self._is_shown(digest):
+            return Node(kind="environment", id=digest, title=title, relation="environment", note=SHOWN_ABOVE)
         facts = {
-            "python": described.get("python"),
-            "distributions": len(described.get("distributions", {})),
             "cpu": described.get("cpu"),
             **({"settings": described["settings"]} if described.get("settings") else {}),
         }
@@ -178,8 +181,9 @@ class Upward:
             return Node(kind="snapshot", id=snapshot.id, title=title, relation=relation, note=SHOWN_ABOVE)
         facts = {"rows": snapshot.rows, "recorded": moment(snapshot.recorded_at), "content": snapshot.content_id}
         children = [] if snapshot.landing is None else [self.landing_by_id(snapshot.landing, "landed from")]
-        if snapshot.run is not None:
-            children.append(self.run_by_id(snapshot.run, "landed by"))
+        by = None if snapshot.run is None else self._runs.find(self.reader, self.project, snapshot.run)
+        if by is not None and (by.kind != "landing" or by.root != by.id):
+            children.append(self.run_by_id(by.root if by.kind == "landing" else by.id, "landed by"))
         return Node(kind="snapshot", id=snapshot.id, title=title, relation=relation, facts=facts, children=children)
 
     def landing_by_id(self, landing_id: str, relation: str = "") -> Node:

@@ -8,10 +8,21 @@ from typing import Any
 
 from treadle.kernel.catalog import Run
 
+_PRESENT = timedelta(seconds=1)
+"""A run whose `now` is this near to its start was about the present."""
+
 
 def moment(at: datetime) -> str:
     """A time as `2013-04-01 03:00:00Z`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def took(length: timedelta) -> str:
+    """A length of time as `13 ms`, `4.2 s` or `3 min 20 s`."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
 def bare(value: Any) -> Any:
@@ -45,8 +56,8 @@ def facts_of(run: Run) -> dict[str, Any]:
     if run.started_at is not None:
         facts["started"] = f"{moment(run.started_at)} by {run.actor}"
         if run.ended_at is not None and run.status != "cached":
-            facts["took"] = f"{(run.ended_at - run.started_at).total_seconds():.3g} s"
-    if run.now_at is not None and run.started_at is not None and run.now_at != run.started_at:
+            facts["took"] = took(run.ended_at - run.started_at)
+    if run.now_at is not None and run.started_at is not None and abs(run.now_at - run.started_at) > _PRESENT:
         facts["as of"] = moment(run.now_at)
     if run.seed is not None:
         facts["seed"] = run.seed

@@ -1,4 +1,4 @@
-"""`treadle predictions` and `treadle replay`: what was answered, and whether it would be again."""
+"""`treadle predictions`: what was answered."""
 
 from __future__ import annotations
 
@@ -35,25 +35,3 @@ def show(session: Session, prediction: Prediction) -> None:
         paper.sheet({name: cell(value) for name, value in found.inputs.items()})
 
     session.out.show(found, draw)
-
-
-def replay(session: Session, prediction: Prediction) -> int:
-    """Computes a past prediction again, with the same model and the same shape of call, and compares.
-
-    Exit code 0 when the answer is the same, to the bit or within its tolerance; 1 when it is not, or cannot be known.
-    """
-    found = session.client.predictions.replay(prediction_id=prediction)
-
-    def draw(paper: Paper) -> None:
-        paper.sheet(
-            {
-                "verdict": found.verdict,
-                "reason": found.reason or None,
-                "call": found.call_id,
-                "rows": found.rows,
-                "largest difference": found.largest_difference,
-            }
-        )
-
-    session.out.show(found, draw)
-    return 0 if found.verdict in ("identical", "within tolerance") else 1

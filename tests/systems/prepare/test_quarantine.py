@@ -21,6 +21,7 @@ from treadle.systems.prepare.errors import (
     IncidentNotFound,
     MendRefused,
     QuarantinedRowNotFound,
+    WaiverRefused,
 )
 from treadle.systems.prepare.records import (
     AssignIncident,
@@ -145,6 +146,46 @@ def test_a_row_that_still_fails_stays_held(shop: Workshop, landed: Landing) -> N
     answer = shop.quarantine.release(ADA, ReleaseRows(dataset="weather", rows=[row], reason="looks right"))
 
     assert (answer.landing, answer.rows, answer.still_held) == (None, [], {row: ["wind.range"]})
+    assert held(shop) == [row]
+
+
+def test_a_row_that_was_found_right_comes_back_under_a_waiver(shop: Workshop, landed: Landing) -> None:
+    [row] = held(shop)
+
+    released = shop.quarantine.release(
+        ADA, ReleaseRows(dataset="weather", rows=[row], reason="a tornado", waived={row: ["wind.range"]})
+    )
+
+    assert (released.rows, released.still_held) == ([row], {})
+    assert shop.rows("weather").filter(pl.col("_row") == 1)["wind"].to_list() == [1048.0]
+    [event] = [one for one in shop.events.about("default", "dataset/weather") if one.kind == "quarantine.released"]
+    assert event.body["waived"] == {row: ["wind.range"]}
+
+
+def test_a_waiver_spares_its_own_row_and_its_own_rule(shop: Workshop, landed: Landing) -> None:
+    shop.datasets.land(ADA, "weather", weather([5, 1], [300, -1]))
+    first, second, doubled = held(shop)
+
+    released = shop.quarantine.release(
+        ADA,
+        ReleaseRows(
+            dataset="weather",
+            rows=[first, second, doubled],
+            reason="looked at",
+            waived={second: ["wind.range"], doubled: ["wind.range"]},
+        ),
+    )
+
+    assert released.rows == [second]
+    assert released.still_held == {first: ["wind.range"], doubled: ["primary_key"]}
+
+
+@pytest.mark.parametrize("rule", ["primary_key", "pressure.not_null", "wind.rnge"])
+def test_only_rules_about_single_rows_can_be_waived(shop: Workshop, landed: Landing, rule: str) -> None:
+    [row] = held(shop)
+
+    with pytest.raises(WaiverRefused):
+        shop.quarantine.release(ADA, ReleaseRows(dataset="weather", rows=[row], reason="", waived={row: [rule]}))
     assert held(shop) == [row]
 
 

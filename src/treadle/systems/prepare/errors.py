@@ -2,7 +2,8 @@
 
 InvalidInput
 ├── RuleRefused                 a rule cannot be carried out as it is written
-└── MendRefused                 a mended value does not fit its column
+├── MendRefused                 a mended value does not fit its column
+└── WaiverRefused               a rule that cannot be waived for single rows
 NotFound
 ├── ContractNotFound
 ├── IncidentNotFound
@@ -23,6 +24,10 @@ class RuleRefused(InvalidInput):
 
 class MendRefused(InvalidInput):
     code = "quarantine.mend_refused"
+
+
+class WaiverRefused(InvalidInput):
+    code = "quarantine.waiver_refused"
 
 
 class ContractNotFound(NotFound):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 from polars.exceptions import PolarsError
 
 from treadle.ground.clock import Clock, to_micros
+from treadle.ground.errors import did_you_mean
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Store, Transaction, UniqueViolation
@@ -20,7 +22,7 @@ from treadle.kernel.vocabulary.datasets import LANDING, ROW, ROW_COLUMNS, RowId
 from treadle.systems.prepare.checking import RULES, Session
 from treadle.systems.prepare.compiling import compile_rules
 from treadle.systems.prepare.contracts import Contracts
-from treadle.systems.prepare.errors import AlreadyDecided, MendRefused, QuarantinedRowNotFound
+from treadle.systems.prepare.errors import AlreadyDecided, MendRefused, QuarantinedRowNotFound, WaiverRefused
 from treadle.systems.prepare.ports import QuarantineExit, Tables
 from treadle.systems.prepare.records import (
     DiscardRows,
@@ -31,11 +33,12 @@ from treadle.systems.prepare.records import (
     ReleaseRows,
 )
 from treadle.systems.prepare.repository import count_decisions, decisions_of, quarantined_by_rule, sql
-from treadle.systems.prepare.rules import ReferenceRule, RowRule, UniqueRule
+from treadle.systems.prepare.rules import ReferenceRule, RowRule, Rule, UniqueRule
 
 RAW = "_raw"
 SUFFIX = ".quarantine"
 
+_RowIds = list[RowId]
 _Rows = list[QuarantinedRow]
 _RulesByRow = dict[str, list[str]]
 
@@ -76,18 +79,21 @@ class QuarantineKeeper:
     def release(self, caller: Caller, request: ReleaseRows) -> Released:
         """Lets rows back into their dataset, as they are or mended, if they now pass the same rules.
 
-        Rows that still fail stay held and are answered with their rules. Raises AlreadyDecided, MendRefused.
+        A rule that is waived for a row does not hold that row back; what was waived is in the event. Rows that still fail
+        stay held and are answered with their rules. Raises AlreadyDecided, MendRefused, WaiverRefused.
         """
         wanted = _parsed(request.rows)
         frame = self._mended(caller.project, request, wanted)
-        good, still = self._judged(caller.project, request.dataset, frame)
+        good, still = self._judged(caller.project, request.dataset, frame, _by_rule(request.waived))
         if good.height == 0:
             return Released(landing=None, rows=[], still_held=still)
         released = [RowId(landing, row) for landing, row in good.select(ROW_COLUMNS).iter_rows()]
 
         def claim(tx: Transaction, landing: str) -> None:
             states = {row: "mended" if str(row) in request.mended else "released" for row in released}
-            self._decide(tx, caller, request.dataset, states, request.reason, "quarantine.released", landing)
+            waived = {row: rules for row, rules in sorted(request.waived.items()) if RowId.parse(row) in states}
+            facts = {"landing": landing, "waived": waived}
+            self._decide(tx, caller, request.dataset, states, request.reason, "quarantine.released", facts)
 
         landed = self._way_out.admit(caller, request.dataset, good, claim=claim, run=request.run)
         return Released(landing=landed.id, rows=[str(row) for row in released], still_held=still)
@@ -99,7 +105,7 @@ class QuarantineKeeper:
         self._found(caller.project, request.dataset, wanted)
         states = dict.fromkeys(wanted, "discarded")
         self._store.write(
-            lambda tx: self._decide(tx, caller, request.dataset, states, request.reason, "quarantine.discarded", None)
+            lambda tx: self._decide(tx, caller, request.dataset, states, request.reason, "quarantine.discarded", {})
         )
         return self.list(caller, ListQuarantine(dataset=request.dataset, limit=0))
 
@@ -111,9 +117,12 @@ class QuarantineKeeper:
         states: Mapping[RowId, str],
         reason: str,
         kind: str,
-        release: str | None,
+        facts: Mapping[str, Any],
     ) -> None:
+        release = facts.get("landing")
         body = {"dataset": dataset, "rows": len(states), "landing": release, "first": str(next(iter(states)))}
+        if facts.get("waived"):
+            body["waived"] = facts["waived"]
         event = self._events.append(
             tx, project=caller.project, kind=kind, subject=f"dataset/{dataset}", actor=caller.actor, body=body
         )
@@ -201,13 +210,16 @@ class QuarantineKeeper:
                 fix="Give the value in the column's type, in `mended`.",
             ) from error
 
-    def _judged(self, project: str, dataset: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, _RulesByRow]:
+    def _judged(
+        self, project: str, dataset: str, frame: pl.DataFrame, waived: Mapping[str, _RowIds]
+    ) -> tuple[pl.DataFrame, _RulesByRow]:
         contract = self._contracts.find(project, dataset)
         if contract is None:
             return frame, {}
         rules = compile_rules(contract[1], dataset, frame.schema)
+        _check_waivers(waived, rules)
         session = Session(
-            [rule for rule in rules if isinstance(rule, (RowRule, UniqueRule, ReferenceRule))],
+            [_waived(rule, waived) for rule in rules if isinstance(rule, (RowRule, UniqueRule, ReferenceRule))],
             lookup=lambda name: self._contracts.rows_of(project, name),
             existing=self._contracts.rows_of(project, dataset),
             refusing=True,
@@ -215,6 +227,35 @@ class QuarantineKeeper:
         good, bad = session.judge(frame)
         still = {f"{landing}:{row}": rules for landing, row, rules in bad.select(LANDING, ROW, RULES).iter_rows()}
         return good, still
+
+
+def _by_rule(waived: Mapping[str, Sequence[str]]) -> dict[str, _RowIds]:
+    found: dict[str, _RowIds] = {}
+    for row, rules in waived.items():
+        for rule in rules:
+            found.setdefault(rule, []).extend(_parsed([row]))
+    return found
+
+
+def _check_waivers(waived: Mapping[str, _RowIds], rules: Sequence[Rule]) -> None:
+    """Raises WaiverRefused for what is no rule about single rows: of two rows with one key, no waiver makes two keys."""
+    able = [rule.id for rule in rules if isinstance(rule, RowRule)]
+    for name in waived:
+        if name not in able:
+            raise WaiverRefused(
+                f"{name!r} is no rule about single rows, and cannot be waived for one.",
+                why=did_you_mean(name, able),
+                fix="Name the rules that the quarantine shows beside the row.",
+                rule=name,
+            )
+
+
+def _waived(rule: Rule, waived: Mapping[str, _RowIds]) -> Rule:
+    """The rule, blind to the rows for which it is waived."""
+    if not isinstance(rule, RowRule) or rule.id not in waived:
+        return rule
+    spared = [(pl.col(LANDING) == row.landing) & (pl.col(ROW) == row.row) for row in waived[rule.id]]
+    return replace(rule, failing=rule.failing & ~pl.any_horizontal(spared))
 
 
 def _parsed(rows: Sequence[str]) -> list[RowId]:

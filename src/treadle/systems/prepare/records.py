@@ -161,12 +161,17 @@ class ListQuarantine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRows:
-    """Asks for rows to come back, as they are or mended: `mended` gives new values by row id and column."""
+    """Asks for rows to come back, as they are or mended: `mended` gives new values by row id and column.
+
+    waived: by row id, the rules that do not hold this one row back, since somebody has looked at it and found it right.
+    The rule stays as it is for every other row, and all other rules for this one.
+    """
 
     dataset: str
     rows: list[str]
     reason: str
     mended: dict[str, dict[str, Any]] = field(default_factory=dict)
+    waived: dict[str, list[str]] = field(default_factory=dict)
     run: str | None = None
 
 

@@ -127,11 +127,15 @@ def release(
     mend: Annotated[
         list[str] | None, Option("a new value in all of these rows; repeat it", short="m", metavar="COLUMN=VALUE")
     ] = None,
+    waive: Annotated[
+        list[str] | None, Option("a rule that does not hold these rows back; repeat it", metavar="RULE")
+    ] = None,
 ) -> int:
     """Lets rows back into their dataset, as they are or mended, if they now pass. Exit code 1 when some do not."""
     values = dict(_mended(pair) for pair in mend or ())
     mended = dict.fromkeys(rows, values) if values else {}
-    done = session.client.quarantine.release(dataset=dataset, rows=rows, reason=reason, mended=mended)
+    waived = dict.fromkeys(rows, waive) if waive else {}
+    done = session.client.quarantine.release(dataset=dataset, rows=rows, reason=reason, mended=mended, waived=waived)
 
     def draw(paper: Paper) -> None:
         paper.line(f"{len(done.rows)} rows are back in {dataset}.")

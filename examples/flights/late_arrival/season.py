@@ -34,6 +34,9 @@ SPACE = [{"learning_rate": rate, "num_leaves": leaves, "rounds": 120} for leaves
 Say = Callable[[str, str], None]
 """Told what happens: when (a day, or nothing) and what."""
 
+Doing = Callable[[datetime, str], None]
+"""Told what is being done: the moment of the year to which it has come, and what."""
+
 
 @dataclass(frozen=True)
 class Month:
@@ -45,11 +48,12 @@ class Month:
 
 @dataclass
 class Season:
-    """One year in one workspace. `say` is told what happens while it happens."""
+    """One year in one workspace. `say` is told what happens when it has happened, `doing` what is begun."""
 
     workspace: td.Workspace
     say: Say
     until: datetime = LAST_DAY
+    doing: Doing = lambda _, __: None
     months: dict[int, Month] = field(default_factory=dict)
 
     def play(self) -> None:
@@ -66,6 +70,7 @@ class Season:
     def prepare(self) -> None:
         """Publishes the contracts, lands what is known when the year's first quarter is over, and makes its inputs."""
         workspace = self.workspace
+        self.doing(FIRST_DAY, "landing the first quarter, and making its inputs")
         for contract in sorted((PROJECT / "contracts").glob("*.yaml")):
             td.contract(contract)
         workspace.features.register(workspace.caller, known_before_departure)
@@ -99,6 +104,7 @@ class Season:
             for model in self.workspace.models.list(self.workspace.caller)
         ):
             return
+        self.doing(FIRST_DAY, "training the first candidates and their baselines")
         run = td.run(pipelines.first_model, SPACE, now=FIRST_DAY)
         self.say(f"{FIRST_DAY:%Y-%m-%d}", run.value)
         rule = TruthRule(
@@ -107,9 +113,14 @@ class Season:
         self.workspace.feedback.connect(self.workspace.caller, rule)
 
     def weeks_to_come(self) -> Iterator[datetime]:
-        """The Mondays of the weeks that are not over; the truth of a week lands at its end."""
+        """The Mondays of the weeks that are not over; the truth of a week lands at its end.
+
+        The last week whose truth has landed is gone through again: what followed from it may have been cut off, and
+        what was done already is found and not done twice.
+        """
         landings = self.workspace.datasets.landings(self.workspace.caller, NamedDataset(name="truth"))
-        week = FIRST_DAY + WEEK * (sum(landing.state == "committed" for landing in landings) - 1)
+        landed = sum(landing.state == "committed" for landing in landings)
+        week = FIRST_DAY + WEEK * max(landed - 2, 0)
         while week < self.until:
             yield week
             week += WEEK
@@ -120,7 +131,9 @@ class Season:
         asked = self.asked_already(week)
         for day in (week + timedelta(days=n) for n in range(7)):
             if day < self.until:
+                self.doing(day, "predicting the day's flights")
                 self.predict_day(day, client, asked)
+        self.doing(end, "learning the truth, and judging the week")
         self.workspace.shipper.ship()
         self.land_truth(week, end)
         for at in (week - WEEK, week):
@@ -152,6 +165,7 @@ class Season:
 
     def answer(self, now: datetime, client: Client) -> None:
         """Lets the scheduler start what is due, and waits until that has ended and the endpoint serves the outcome."""
+        self.doing(now, "running whatever an alert has started")
         for firing in self.workspace.scheduler.drain():
             self.say(f"{now:%Y-%m-%d}", f"{firing.pipeline} ran, started by {firing.caused_by}")
         champion = self.workspace.models.get(

@@ -89,6 +89,11 @@ def train(definition: str, leaves: int = 4):
     return model
 
 
+@td.pipeline
+def train_on(rows: pl.DataFrame):
+    return fit(rows, 4)
+
+
 @td.step
 def vectors(visits: pl.DataFrame, day: str) -> pl.DataFrame:
     moment = pl.lit(day).str.to_datetime(time_zone="UTC", time_unit="us")

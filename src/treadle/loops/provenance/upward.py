@@ -12,6 +12,7 @@ from typing import Any
 from treadle.kernel.artifacts import Artifact
 from treadle.kernel.catalog import ArtifactNotFound, ArtifactRows, Edge, LineageRows, Run, RunRows
 from treadle.kernel.engine.journal import sql as engine_sql
+from treadle.kernel.engine.rerunning import KIND as VERIFICATION
 from treadle.kernel.engine.scheduler import firing_of
 from treadle.kernel.events.records import Event
 from treadle.kernel.governance import Caller
@@ -162,9 +163,16 @@ class Upward:
         )
 
     def makers(self, digest: str) -> list[str]:
-        """The runs that made these bytes, oldest first; those that reused them are none."""
+        """The runs that made these bytes, oldest first; those that reused them, or made them again, are none."""
         edges = self._edges.of_digest(self.reader, self.project, digest)
-        return list(dict.fromkeys(edge.producer or edge.run for edge in edges if edge.direction == "out"))
+        found = list(dict.fromkeys(edge.producer or edge.run for edge in edges if edge.direction == "out"))
+        return found if len(found) < 2 else [id for id in found if not self._is_repetition(id)]
+
+    def _is_repetition(self, run_id: str) -> bool:
+        """Whether a run belongs to one that only made another again."""
+        run = self._runs.find(self.reader, self.project, run_id)
+        root = None if run is None else self._runs.find(self.reader, self.project, run.root)
+        return root is not None and root.kind == VERIFICATION
 
     def snapshot_by_id(self, snapshot_id: str, relation: str = "") -> Node:
         """A snapshot by its id."""

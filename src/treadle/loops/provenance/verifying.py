@@ -162,15 +162,22 @@ class Verifying:
         stored = self._sources.artifacts.load(probe)
         recorded = np.array(stored["scores"], dtype=np.float64)
         scores = _scores(self._sources.artifacts.load(artifact), version.signature, stored["rows"])
-        scores = scores.reshape(len(recorded), -1)
-        if scores.shape != recorded.shape:
-            return "different", None
-        if np.array_equal(scores.view(np.int64), recorded.view(np.int64)):
-            return "identical-predictions", 0.0
-        if (np.isnan(scores) != np.isnan(recorded)).any():
-            return "different", None
-        difference = float(np.nanmax(np.abs(scores - recorded), initial=0.0))
-        return ("equal-to-1e-6" if difference <= TOLERANCE else "different"), difference
+        return rung_of(scores.reshape(len(recorded), -1), recorded)
+
+
+def rung_of(scores: np.ndarray[Any, Any], recorded: np.ndarray[Any, Any]) -> tuple[Rung, float | None]:
+    """How far down the ladder scores of another model stand, and the largest difference where there is one to tell.
+
+    Both are float64 of one shape (n, k), or they are different. Compared are the bits, so that -0.0 is not 0.0.
+    """
+    if scores.shape != recorded.shape:
+        return "different", None
+    if np.array_equal(scores.view(np.int64), recorded.view(np.int64)):
+        return "identical-predictions", 0.0
+    if (np.isnan(scores) != np.isnan(recorded)).any():
+        return "different", None
+    difference = float(np.nanmax(np.abs(scores - recorded), initial=0.0))
+    return ("equal-to-1e-6" if difference <= TOLERANCE else "different"), difference
 
 
 def _scores(model: Any, signature: Any, rows: list[dict[str, Any]]) -> np.ndarray[Any, Any]:

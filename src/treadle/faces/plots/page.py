@@ -81,19 +81,21 @@ def legend(entries: Iterable[tuple[str, str]]) -> Html:
     return tag("p", [tag("span", tag("i", class_=colour), name) for colour, name in entries], class_="legend")
 
 
-def tree(root: Branch) -> Html:
-    """A tree of reasons, opened as far as it goes."""
-    return tag("ul", _branch(root), class_="tree")
+def tree(root: Branch, *, open_to: int = 4) -> Html:
+    """A tree of reasons. What hangs deeper than `open_to` is folded, and opened by a click."""
+    return tag("ul", _branch(root, open_to), class_="tree")
 
 
-def _branch(branch: Branch) -> Html:
-    return tag(
-        "li",
+def _branch(branch: Branch, depth: int) -> Html:
+    said = [
         tag("span", branch.relation, class_="relation") if branch.relation else None,
         tag("b", branch.title),
         tag("span", branch.beside, class_="beside") if branch.beside else None,
-        tag("ul", [_branch(one) for one in branch.below]) if branch.below else None,
-    )
+    ]
+    if not branch.below:
+        return tag("li", said)
+    below = tag("ul", [_branch(one, depth - 1) for one in branch.below])
+    return tag("li", tag("details", tag("summary", said), below, open="" if depth > 0 else None))
 
 
 def _cell(value: object) -> Html:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk.models import model as model
     from treadle.faces.sdk.models import register as register
     from treadle.faces.sdk.models import signature as signature
+    from treadle.faces.sdk.quarantine import quarantine as quarantine
     from treadle.faces.sdk.running import ConcurrencyLimit as ConcurrencyLimit
     from treadle.faces.sdk.running import Handle as Handle
     from treadle.faces.sdk.running import Resources as Resources
@@ -61,6 +62,7 @@ _NAMES = {
     "treadle.faces.sdk.contracts": ("conforming",),
     "treadle.faces.sdk.datasets": ("Batch", "contract", "dataset"),
     "treadle.faces.sdk.models": ("challenge", "model", "register", "signature"),
+    "treadle.faces.sdk.quarantine": ("quarantine",),
     "treadle.faces.sdk.running": (
         "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
         "on_landing", "open_workspace", "pipeline", "publish", "run", "secret", "step", "use", "Workspace",
@@ -80,8 +82,8 @@ __all__ = [
     "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "Workspace", "__version__",
     "best_of", "challenge", "checkpoint", "conforming", "contract", "dataset", "deploy", "each", "env", "features",
     "file", "idempotency_key", "load", "log_metric", "log_metrics", "model", "now", "on_alert", "on_event",
-    "on_landing", "open_workspace", "pipeline", "progress", "publish", "register", "run", "secret", "signature",
-    "stats", "step", "use", "wait_for_approval", "wait_for_event", "wait_until", "watch",
+    "on_landing", "open_workspace", "pipeline", "progress", "publish", "quarantine", "register", "run", "secret",
+    "signature", "stats", "step", "use", "wait_for_approval", "wait_for_event", "wait_until", "watch",
 ]  # fmt: skip
 
 

@@ -103,6 +103,7 @@ def test_export_lands_once_and_leads_back_to_the_raw_rows(home):
     landed = home.datasets.scan("default", snapshot).collect()
     weather = home.datasets.scan("default", home.datasets.snapshot("default", "weather")).collect()
     joined = landed.join(weather, left_on=["landing", "row"], right_on=["_landing", "_row"])
+    assert landed["note"].to_list() == ["", ""]
     assert joined.select("verdict", "knots").rows() == [("error", 1048.0), ("error", 9.2)]
     assert (joined["knots"] == joined["wind"]).all()
 

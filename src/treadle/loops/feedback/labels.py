@@ -10,6 +10,9 @@ from treadle.systems.collect import Datasets
 if TYPE_CHECKING:
     import polars as pl
 
+_SAME = ("task", "known_at")
+"""A label that was decided anew has another known-at, and lands beside the one before it: labels have a history."""
+
 
 class LabelLandings:
     """Satisfies the port `LabelSink` of labels."""
@@ -18,6 +21,11 @@ class LabelLandings:
         self._datasets = datasets
 
     def land_labels(self, caller: Caller, dataset: str, frame: pl.DataFrame, key: str) -> str:
-        """Lands a frame, once for each key, and answers the snapshot that holds it."""
-        self._datasets.land(caller, dataset, frame, key=key)
+        """Lands the labels that the dataset does not have yet, once for each key; answers the snapshot with all of them."""
+        head = self._datasets.find_snapshot(caller.project, dataset)
+        if head is not None:
+            landed = self._datasets.scan(caller.project, head).select(_SAME).collect()
+            frame = frame.join(landed, on=_SAME, how="anti", maintain_order="left")
+        if head is None or frame.height:
+            self._datasets.land(caller, dataset, frame, key=key)
         return self._datasets.snapshot(caller.project, dataset).id

@@ -79,6 +79,7 @@ def _verdict(task: str, source: str, status: str, chosen: Annotation, rests_on: 
         value=chosen.value,
         annotators=sorted({made.annotator for made in rests_on}),
         known_at=max(made.recorded_at for made in rests_on),
+        note=chosen.note,
     )
 
 

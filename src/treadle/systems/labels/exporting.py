@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
 
 def frame_of(schema: LabelSchema, verdicts: Sequence[Verdict]) -> pl.DataFrame:
     """The labels that have a value, one row a task: `task`, `source`, `landing`, `row`, an answer a question, `status`,
-    `annotators`, `known_at`. `landing` and `row` are null for tasks that were not made of rows."""
+    `annotators`, `note`, `known_at`. `landing` and `row` are null for tasks that were not made of rows."""
     import polars as pl
 
     decided = [verdict for verdict in verdicts if verdict.value is not None]
@@ -75,6 +75,7 @@ def frame_of(schema: LabelSchema, verdicts: Sequence[Verdict]) -> pl.DataFrame:
             **answers,
             "status": pl.Series([verdict.status for verdict in decided], dtype=pl.String),
             "annotators": pl.Series([list(verdict.annotators) for verdict in decided], dtype=pl.List(pl.String)),
+            "note": pl.Series([verdict.note for verdict in decided], dtype=pl.String),
             "known_at": pl.Series([verdict.known_at for verdict in decided], dtype=pl.Datetime("us", "UTC")),
         }
     )

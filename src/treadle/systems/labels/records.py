@@ -149,6 +149,8 @@ class Verdict:
     annotators: Sequence[str]
     known_at: datetime | None
     """When the label was known: the time of the last act that it rests on."""
+    note: str = ""
+    """What the one said whose answers were taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

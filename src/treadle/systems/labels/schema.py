@@ -19,7 +19,7 @@ Value = Mapping[str, Answer]
 """Question -> answer. A question that need not be answered may be absent."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-RESERVED = frozenset({"task", "source", "landing", "row", "status", "annotators", "known_at"})
+RESERVED = frozenset({"task", "source", "landing", "row", "status", "annotators", "note", "known_at"})
 """Columns that an export has beside the answers."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import treadle as td
 from late_arrival.features import CATEGORIES, INPUTS
+from late_arrival.labelling import settlement
 from late_arrival.training import (
     VALIDATION,
     base_rate,
@@ -18,6 +19,28 @@ from late_arrival.training import (
 
 MODEL = ENDPOINT = "late-arrival"
 CLASSES = ["in time", "late"]
+
+
+@td.pipeline
+def settle(dataset: str, verdicts: str):
+    """Carries out what people decided about the refused rows of a dataset: back as they are, back mended, or given up.
+
+    verdicts: the snapshot of the decisions. The incidents of which no row is left are resolved by this run.
+    """
+    refused = td.quarantine(dataset)
+    plan = td.load(settlement(td.dataset("verdicts").snapshot(verdicts), refused.held()))
+    back = [*plan["waived"], *plan["mended"]]
+    if back:
+        refused.release(
+            back,
+            reason="judged plausible, or wrong in a reading that was emptied",
+            waived=plan["waived"],
+            mended=plan["mended"],
+        )
+    for row, reason in plan["discarded"].items():
+        refused.discard([row], reason=reason)
+    refused.resolve_incidents(f"{len(back)} rows are back, {len(plan['discarded'])} were given up")
+    return {"released": len(plan["waived"]), "mended": len(plan["mended"]), "discarded": len(plan["discarded"])}
 
 
 @td.pipeline

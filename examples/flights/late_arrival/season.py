@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 import treadle as td
-from late_arrival import pipelines, sources
+from late_arrival import labelling, pipelines, sources
 from late_arrival.asking import Client, rows_of_day
 from late_arrival.features import known_before_departure
 from treadle.loops.feedback import TruthRule
@@ -76,6 +76,7 @@ class Season:
         workspace.features.register(workspace.caller, known_before_departure)
         td.dataset("weather").land(sources.weather(), key="2013", event_column="observed_at")
         td.dataset("planes").land(sources.planes(), key="2013")
+        self.judge_refused("weather")
         for number in (1, 2, 3):
             self.land_month(number)
         self.land_truth(datetime(2013, 1, 1, tzinfo=UTC), FIRST_DAY)
@@ -88,8 +89,16 @@ class Season:
         for landing in td.dataset("flights").land(sources.FlightsByMonth(until=f"2013-{number:02}")):
             refused = f", {landing.rows_refused} refused" if landing.rows_refused else ""
             self.say("", f"2013-{number:02} landed: {landing.rows_kept:,} flights{refused}")
+        self.judge_refused("flights")
         made = pipelines.month(number).value
         self.months[number] = Month(digest=made.digest, rows=td.load(made))
+
+    def judge_refused(self, dataset: str) -> None:
+        """Lets people judge the rows that the contract has refused, and carries out what they say."""
+        verdicts = labelling.judge(self.workspace, dataset)
+        if verdicts is not None:
+            done = pipelines.settle(dataset, verdicts).value
+            self.say("", f"{dataset}: " + ", ".join(f"{count} {what}" for what, count in done.items()))
 
     def land_truth(self, after: datetime, until: datetime) -> None:
         """Lands what became known in between: did the flight come in time, was it late, or did it never arrive."""

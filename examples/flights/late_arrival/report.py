@@ -124,16 +124,14 @@ def _performance(year: Year) -> Html:
 
 def _calibration(year: Year) -> Html:
     served = _served(year)
-    points = [
-        plots.Point(
-            at=_middle(window),
-            value=window.performance.expected_over_observed,
-            say=f"week of {window.starts_at:%-d %b}: {window.performance.expected_over_observed:.2f}",
+    lines = [
+        plots.Line(
+            name=f"version {version}",
+            colour=_colour(year, version),
+            points=[_balance_point(window) for window in year.windows if window.model_version == version],
         )
-        for window in year.windows
-        if window.performance.expected_over_observed is not None
+        for version in served
     ]
-    line = plots.Line(name="expected over observed", colour="c1", points=points)
     ends = list(dict.fromkeys([served[0], served[-1]])) if served else []
     squares = [
         plots.figure(lambda _, version=version: _reliability(year, version), f"{_rows_of(year, version):,} flights.")
@@ -143,10 +141,10 @@ def _calibration(year: Year) -> Html:
         "Whether its probabilities meant what they said",
         plots.figure(
             lambda width: plots.line_chart(
-                [line], width=width, height=210, reference=1.0, reference_text="as many as were promised",
+                lines, width=width, height=210, reference=1.0,
                 flags=_promotions(year), label="Expected over observed late flights, by week",
             ),
-            "Late flights that were promised, over those that came: below 1 the week was worse than foreseen.",
+            "Late flights that were promised, over those that came. At 1 as many came; below it the week was worse.",
         ),
         plots.grid(*squares),
         note="The first version and the last one that served, each on the flights that it was asked about.",
@@ -452,6 +450,12 @@ def _auc_point(window: MonitorWindow) -> plots.Point:
     lower, upper = window.performance.auc_interval or (None, None)
     said = f"{name_of(window.model_version)}, week of {window.starts_at:%-d %b}: AUC {window.performance.auc:.3f}, {window.rows:,} flights"
     return plots.Point(at=_middle(window), value=window.performance.auc, lower=lower, upper=upper, say=said)
+
+
+def _balance_point(window: MonitorWindow) -> plots.Point:
+    found = window.performance.expected_over_observed
+    said = "unknown" if found is None else f"{found:.2f}"
+    return plots.Point(at=_middle(window), value=found, say=f"week of {window.starts_at:%-d %b}: {said}")
 
 
 def _promotions(year: Year) -> list[plots.Flag]:

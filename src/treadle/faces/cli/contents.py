@@ -31,6 +31,7 @@ class Entry(NamedTuple):
 
 EVERY_DAY = (
     Entry("init", "projects:init", "start a project that runs as it is: pipeline, contract, test, CI"),
+    Entry("demo", "demo:demo", "the whole loop on a year of real flights, with a report"),
     Entry("run", "running:run", "run a pipeline here; what is known is not run again"),
     Entry("plan", "running:plan", "say which steps would run, and why; run none"),
     Entry("resume", "running:resume", "go on with a run that was stopped, killed or failed"),

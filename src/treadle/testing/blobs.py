@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import mmap
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,7 +108,9 @@ class BlobStoreConformance:
         "name", ["", "sha256:", "../../etc/passwd", "sha256:../" + "a" * 61, "sha256:" + "A" * 64, "md5:" + "0" * 64]
     )
     def test_a_name_that_is_no_digest_reaches_no_file(self, blobs: BlobStore, name: str) -> None:
-        for ask in (blobs.get, blobs.open, blobs.path, blobs.has, blobs.delete):
+        asks: list[Callable[[str], object]] = [blobs.get, blobs.open, blobs.path, blobs.has, blobs.delete]
+        asks.append(lambda name: blobs.expire(name, datetime.now(UTC)))
+        for ask in asks:
             with pytest.raises(BlobNotFound):
                 ask(name)
 
@@ -120,6 +123,17 @@ class BlobStoreConformance:
             blobs.get(digest)
         assert not blobs.delete(digest)
         assert blobs.get(blobs.put_bytes(b"twice")) == b"twice"
+
+    def test_a_blob_expires_unless_it_was_put_since(self, blobs: BlobStore) -> None:
+        now = datetime.now(UTC)
+        digest = blobs.put_bytes(b"aging" * 1000)
+
+        assert not blobs.expire(digest, now - timedelta(hours=1))
+        assert blobs.get(digest) == b"aging" * 1000
+        assert blobs.expire(digest, now + timedelta(hours=1))
+        assert not blobs.has(digest)
+        assert not blobs.expire(digest, now + timedelta(hours=1))
+        assert not blobs.expire(ABSENT, now)
 
     def test_the_list_names_every_blob_with_size_and_age(self, blobs: BlobStore) -> None:
         before = datetime.now(UTC) - timedelta(minutes=1)

@@ -86,6 +86,10 @@ class BlobStore(Protocol):
         """Remove the blob; False when there was none."""
         ...
 
+    def expire(self, digest: str, before: datetime) -> bool:
+        """Remove the blob unless it was put since then; whether it is gone. A put that comes in between is not lost."""
+        ...
+
     def list(self) -> Iterator[BlobInfo]:
         """All blobs, in no order, read lazily."""
         ...

@@ -24,6 +24,7 @@ from treadle.kernel.artifacts.errors import BlobCorrupt, BlobNotFound, storage_e
 from treadle.kernel.artifacts.spool import Spool, Write, copy_into, is_recent, sweep_spools, sync_folder
 
 _HEX = set(string.hexdigits.lower())
+_ASIDE = ".aside"
 
 
 class LocalBlobs:
@@ -93,6 +94,20 @@ class LocalBlobs:
                 return False
         return True
 
+    def expire(self, digest: str, before: datetime) -> bool:
+        """As the port says: the file is set aside first, where no put can renew it, and its age is read then.
+
+        Whoever puts these bytes meanwhile either renewed the file before, and its age tells, or finds none and writes.
+        """
+        aside = self._aside(digest)
+        with storage_errors(self.root):
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._place(digest).rename(aside)
+            except FileNotFoundError:
+                return False
+            return not self._settle(aside, before.timestamp())
+
     def list(self) -> Iterator[BlobInfo]:
         for folder in _entries(self.root):
             if len(folder.name) != 2 or not set(folder.name) <= _HEX:
@@ -109,6 +124,9 @@ class LocalBlobs:
 
     def sweep(self, before: datetime) -> int:
         with storage_errors(self.root):
+            for entry in _entries(self.root / "tmp"):
+                if entry.name.endswith(_ASIDE):  # whoever expired it died in between
+                    self._settle(Path(entry.path), before.timestamp())
             return sweep_spools(self.root / "tmp", before.timestamp())
 
     def adopt(self, spool: Spool, digest: str) -> BlobInfo:
@@ -147,6 +165,21 @@ class LocalBlobs:
             if is_recent(facts.st_ctime):
                 sync_folder(place.parent)
         return True
+
+    def _settle(self, aside: Path, before_s: float) -> bool:
+        """Brings a blob that was set aside back, if it was put since; else removes it. Whether it came back."""
+        try:
+            if aside.stat().st_mtime >= before_s:
+                aside.rename(self._place("sha256:" + aside.name.removesuffix(_ASIDE)))
+                return True
+            aside.unlink()
+        except FileNotFoundError:  # another clean-up has settled it
+            pass
+        return False
+
+    def _aside(self, digest: str) -> Path:
+        self._place(digest)
+        return self.root / "tmp" / (digest.removeprefix("sha256:") + _ASIDE)
 
     def _place(self, digest: str) -> Path:
         if not digests.is_digest(digest):

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from treadle.ground.errors import TreadleError
 from treadle.kernel.artifacts.blobs import BlobStore
 from treadle.kernel.artifacts.codecs import Codec, Codecs, Draft, Source, identity
-from treadle.kernel.artifacts.errors import BlobCorrupt
+from treadle.kernel.artifacts.errors import BlobCorrupt, NotLoadable
 from treadle.kernel.artifacts.records import Artifact
 
 Known = Callable[[str], Artifact | None]
@@ -110,6 +110,13 @@ class Artifacts:
         if artifact.blob is not None:
             yield artifact.blob
         yield from self._codecs.named(artifact.codec).parts(Source(artifact, self))
+
+    def can_read(self, codec: str) -> bool:
+        """Whether this installation has the codec; snapshots of datasets, for one, are kept by another system."""
+        try:
+            return self._codecs.named(codec) is not None
+        except NotLoadable:
+            return False
 
     def verify(self, artifact: Artifact, *, deep: bool = False) -> str | None:
         """What is wrong with the stored bytes, in words; None when they are what was put.

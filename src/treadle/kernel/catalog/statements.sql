@@ -4,17 +4,21 @@
 select digest, kind, codec, size_bytes, blob, inline, meta
 from artifact where project = :project and digest = :digest and condemned_at is null;
 
+-- Recording content anew revives it, and makes it young again (once a day is enough): whoever has just recorded it is
+-- about to say what it is for, and clean-up must not come in between.
 -- name: record_artifact
 insert into artifact (project, digest, kind, codec, size_bytes, blob, inline, meta, recorded_at)
 values (:project, :digest, :kind, :codec, :size_bytes, :blob, :inline, :meta, :recorded_at)
 on conflict (project, digest) do update set
     condemned_at = null,
+    recorded_at = excluded.recorded_at,
     codec = excluded.codec,
     size_bytes = excluded.size_bytes,
     blob = excluded.blob,
     inline = excluded.inline,
     meta = excluded.meta
-where artifact.condemned_at is not null or (artifact.blob is null and artifact.inline is null);
+where artifact.condemned_at is not null or (artifact.blob is null and artifact.inline is null)
+    or artifact.recorded_at < excluded.recorded_at - 86400000000;
 
 -- name: find_run
 select project, id, kind, name, path, parent, root, status, attempt, epoch, key, key_parts, code_digest, bundle_digest,

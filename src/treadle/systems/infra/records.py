@@ -14,7 +14,8 @@ class CleanUp:
     """What a clean-up did, or with `is_dry_run` would do. Bytes are those of the artifacts, counted once each.
 
     condemned: artifacts that nothing needs any more; they are deleted after the grace unless something asks for them
-    again. deleted: artifacts condemned longer ago than the grace. orphans: blobs that no artifact names.
+    again. deleted: artifacts condemned longer ago than the grace. orphans: blobs that no artifact names; what a deleted
+    artifact held is among them. unreadable: the artifact whose parts could not be known, and why; then no blob is removed.
     """
 
     is_dry_run: bool
@@ -27,6 +28,7 @@ class CleanUp:
     deleted_bytes: int
     orphans: int
     orphan_bytes: int
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ class VersionRows:
         """The versions that a run made or registered."""
         return [_version(row) for row in reader.all(sql.versions_of_run, {"project": project, "run": run})]
 
+    def of_project(self, reader: Reader, project: str) -> list[ModelVersion]:
+        """Every version of every model."""
+        return [_version(row) for row in reader.all(sql.versions, {"project": project})]
+
     def models(self, reader: Reader, project: str) -> list[tuple[str, int, int, datetime]]:
         """(name, newest number, how many, first registered at) of every model, by name."""
         rows = reader.all(sql.models, {"project": project})

@@ -25,6 +25,11 @@ select project, model, number, digest, signature, probe, card, metrics, data, re
     recorded_at
 from model_version where project = :project and model = :model order by number desc;
 
+-- name: versions
+select project, model, number, digest, signature, probe, card, metrics, data, reference, description, run, root, actor,
+    recorded_at
+from model_version where project = :project order by model, number;
+
 -- name: versions_of_run
 select project, model, number, digest, signature, probe, card, metrics, data, reference, description, run, root, actor,
     recorded_at

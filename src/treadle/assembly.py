@@ -381,8 +381,10 @@ class Workspace:
     @cached_property
     def storage(self) -> Storage:
         from treadle.systems.infra import Storage
+        from treadle.systems.train.roots import VersionRoots
 
-        return Storage(self.store, self.blobs, self.events, self.clock, home=self.home)
+        roots = [VersionRoots(self.evidence)]
+        return Storage(self.store, self.artifacts, self.events, self.clock, home=self.home, roots=roots)
 
     @cached_property
     def provenance(self) -> Provenance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from treadle.loops.release import GatePolicy, decide
+from treadle.loops.release import Finding, GatePolicy, decide
 
 POLICY = GatePolicy(min_rows=200)
 
@@ -71,7 +71,8 @@ def test_too_few_rows_or_one_class_decide_nothing(truth: np.ndarray) -> None:
 def test_a_challenger_that_promises_too_much_is_refused() -> None:
     truth, good = scored()
 
-    decision = decide(truth, np.sqrt(good), blurred(good, 0.8), policy=POLICY)
+    policy = GatePolicy(min_rows=200, max_log_loss_increase=None)
+    decision = decide(truth, np.sqrt(good), blurred(good, 0.8), policy=policy)
 
     assert not decision.promoted
     assert [finding.name for finding in decision.findings if not finding.passed] == ["calibrated"]
@@ -84,3 +85,41 @@ def test_a_model_that_is_too_large_is_refused() -> None:
     decision = decide(truth, good, blurred(good, 0.8), policy=policy, size_bytes=1001)
 
     assert [finding.name for finding in decision.findings if not finding.passed] == ["size"]
+
+
+def test_a_gain_that_is_certain_and_too_small_is_refused() -> None:
+    truth, good = scored()
+    worse = blurred(good, 0.8)
+    gain = decide(truth, good, worse, policy=POLICY).figures["difference"]
+
+    just = GatePolicy(min_rows=200, min_gain=gain)
+    beyond = GatePolicy(min_rows=200, min_gain=gain + 1e-6)
+
+    assert decide(truth, good, worse, policy=just).promoted
+    refused = decide(truth, good, worse, policy=beyond)
+    assert [finding.name for finding in refused.findings if not finding.passed] == ["better than the champion"]
+
+
+def test_a_challenger_that_ranks_better_with_worse_probabilities_is_refused() -> None:
+    truth, good = scored()
+    pale = 0.45 + 0.1 * good  # the same order, and hardly any opinion
+    policy = GatePolicy(min_rows=200, max_calibration_error=1.0)
+
+    refused = decide(truth, pale, blurred(good, 0.3), policy=policy)
+
+    assert refused.figures["difference"] > 0
+    assert refused.figures["challenger_log_loss"] > refused.figures["champion_log_loss"]
+    assert [finding.name for finding in refused.findings if not finding.passed] == ["probabilities"]
+    ranking_alone = GatePolicy(min_rows=200, max_calibration_error=1.0, max_log_loss_increase=None)
+    assert decide(truth, pale, blurred(good, 0.3), policy=ranking_alone).promoted
+
+
+def test_a_condition_that_does_not_hold_stops_the_best_challenger() -> None:
+    truth, good = scored()
+    condition = Finding(name="auc on valid at least 0.9", passed=False, found="0.7", wanted="0.9")
+
+    decision = decide(truth, good, blurred(good, 0.8), policy=POLICY, conditions=[condition])
+
+    assert not decision.promoted
+    assert "auc on valid at least 0.9: 0.7, wanted 0.9" in decision.reason
+    assert condition in decision.findings

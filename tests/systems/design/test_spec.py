@@ -116,3 +116,19 @@ def test_file_that_is_no_specification_is_refused(tmp_path, name, text):
 
     with pytest.raises(InvalidModelSpec):
         load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "promotion", [{"min_gain": -0.1}, {"certainty": 95}, {"min_rows": 0}, {"max_log_loss_increase": -1}]
+)
+def test_a_promotion_that_lets_the_worse_one_win_is_refused(promotion):
+    with pytest.raises(InvalidModelSpec):
+        make_spec(promotion=promotion)
+
+
+def test_what_a_promotion_takes_is_part_of_the_specification():
+    strict = make_spec(promotion={"min_gain": 0.002})
+
+    assert strict.promotion.min_gain == 0.002
+    assert strict.digest != make_spec().digest
+    assert from_mapping(strict.describe()) == strict

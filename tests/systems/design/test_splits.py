@@ -77,3 +77,22 @@ def test_part_without_rows_says_why():
 def test_missing_column_is_named(column):
     with pytest.raises(InvalidModelSpec, match=column):
         split(make_rows(ALWAYS).drop(column), HOW, "late")
+
+
+def test_a_split_moves_with_time_and_its_first_part_grows():
+    how = HOW
+
+    later = how.ending(day(50))
+
+    assert list(later.parts) == list(how.parts)
+    assert later.parts["train"].start == how.parts["train"].start
+    assert later.parts["test"].end == day(50)
+    for name, part in list(how.parts.items())[1:]:
+        assert later.parts[name].end - later.parts[name].start == part.end - part.start
+    assert later.parts["train"].end == later.parts["valid"].start
+    assert how.ending(how.parts["test"].end) == how
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_refused():
+    with pytest.raises(InvalidModelSpec):
+        HOW.ending(day(10))

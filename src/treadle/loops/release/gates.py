@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from treadle.ground.stats import auc, brier, calibration_error, compare_aucs
+from treadle.ground.stats import auc, brier, calibration_error, compare_aucs, log_loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,10 @@ class GatePolicy:
     """What it takes to become champion.
 
     min_rows: labelled rows below which no decision is made, and the champion stays.
-    min_gain: by how much the challenger's AUC must exceed the champion's. certainty: the level of the interval of the
-    difference. must_be_certain: the interval's lower end has to exceed `min_gain`, and not only the difference.
+    min_gain: by how much the challenger's AUC must exceed the champion's to be worth the change. certainty: the level of
+    the interval of the difference. must_be_certain: the whole interval has to lie above zero as well, so that luck is no
+    reason. max_log_loss_increase: by how much the challenger's mean log loss may exceed the champion's: ranking better is
+    no gain when the probabilities are worse; None looks at the ranking alone.
     max_calibration_error: the mean gap between forecast and frequency that is still allowed. max_bytes: of the model.
     """
 
@@ -30,6 +32,7 @@ class GatePolicy:
     min_gain: float = 0.0
     certainty: float = 0.95
     must_be_certain: bool = True
+    max_log_loss_increase: float | None = 0.0
     max_calibration_error: float = 0.1
     max_bytes: int = 200_000_000
 
@@ -71,11 +74,13 @@ def decide(
     policy: GatePolicy,
     champion_is: str = "the champion",
     size_bytes: int = 0,
+    conditions: Sequence[Finding] = (),
 ) -> Decision:
     """Whether the challenger is promoted, with every finding and a sentence that says why.
 
     truth: 0 or 1, shape (n,). challenger, champion: probabilities of 1 for the same rows, shape (n,).
     champion_is: who holds the place, for the sentence; a baseline where there is no champion yet.
+    conditions: what was found elsewhere and must hold as well, such as the gate of a model's specification.
     Raises ShapeMismatch and UnfitSample for arrays that cannot be compared.
     Source of the paired test: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
     """
@@ -91,7 +96,7 @@ def decide(
         reason = f"Refused: {enough.found}; it takes {enough.wanted}."
         return Decision(promoted=False, reason=reason, findings=[enough], figures={"n": n, "positives": positives})
     findings, figures = _compare(labels, challenger, champion, policy, champion_is, size_bytes)
-    findings.insert(0, enough)
+    findings = [enough, *findings, *conditions]
     failed = [finding for finding in findings if not finding.passed]
     gain = (
         f"AUC {figures['challenger_auc']:.4f} against {figures['champion_auc']:.4f} of {champion_is} on {n:,} rows "
@@ -110,16 +115,17 @@ def _compare(
     test = compare_aucs(truth, champion, challenger, level=policy.certainty)
     mine, theirs = auc(truth, challenger, level=policy.certainty), auc(truth, champion, level=policy.certainty)
     error = calibration_error(truth, challenger)
+    my_loss, their_loss = float(log_loss(truth, challenger)), float(log_loss(truth, champion))
     lower, upper = test.interval
-    decisive = lower if policy.must_be_certain else test.difference
-    kind = "lower end of the difference" if policy.must_be_certain else "difference"
     findings = [
         Finding(
             name="better than " + champion_is,
-            passed=bool(decisive > policy.min_gain),
-            found=f"{kind} {decisive:+.4f}",
-            wanted=f"above {policy.min_gain:+.4f}",
+            passed=bool(test.difference >= policy.min_gain if policy.min_gain > 0 else test.difference > 0),
+            found=f"difference of AUC {test.difference:+.4f}",
+            wanted=f"at least {policy.min_gain:+.4f}" if policy.min_gain > 0 else "above zero",
         ),
+        *_certain(policy, float(lower)),
+        *_probable(policy, my_loss - their_loss),
         Finding(
             name="calibrated",
             passed=bool(error <= policy.max_calibration_error),
@@ -142,8 +148,27 @@ def _compare(
         "difference_lower": float(lower),
         "difference_upper": float(upper),
         "p_value": float(test.p_value),
+        "challenger_log_loss": my_loss,
+        "champion_log_loss": their_loss,
         "challenger_calibration_error": float(error),
         "challenger_brier": float(brier(truth, challenger)),
         "champion_brier": float(brier(truth, champion)),
     }
     return findings, figures
+
+
+def _certain(policy: GatePolicy, lower: float) -> list[Finding]:
+    """Whether luck can be excluded, where the policy asks for it."""
+    if not policy.must_be_certain:
+        return []
+    found = f"lower end of the {policy.certainty:.0%} interval {lower:+.4f}"
+    return [Finding(name="not by luck", passed=lower > 0, found=found, wanted="above zero")]
+
+
+def _probable(policy: GatePolicy, increase: float) -> list[Finding]:
+    """Whether the probabilities are as good, where the policy asks for it."""
+    if policy.max_log_loss_increase is None:
+        return []
+    allowed = policy.max_log_loss_increase
+    found = f"log loss {increase:+.4f} against the other's"
+    return [Finding(name="probabilities", passed=increase <= allowed, found=found, wanted=f"at most {allowed:+.4f}")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from treadle.kernel.catalog import ArtifactRows, EvidenceRows
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Store, Transaction
-from treadle.loops.release.gates import Decision, GatePolicy, decide
+from treadle.loops.release.gates import Decision, Finding, GatePolicy, decide
 from treadle.loops.release.ports import Values
 from treadle.systems.train import Models, ModelVersion
 from treadle.systems.train.service import PromoteModel
@@ -28,7 +28,8 @@ class Challenge:
 
     evaluation: the digest of a frame with the columns `truth` (0 or 1), `challenger` and `champion` (probabilities):
     the same rows scored by both. champion_is: who the other column is where no version holds the alias yet.
-    window: what the rows are, for the record (`2013-07-01 to 2013-07-28, landed`).
+    window: what the rows are, for the record (`2013-07-01 to 2013-07-28, landed`). conditions: what was found elsewhere
+    and must hold as well, such as the gate of the model's specification.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Challenge:
     champion_is: str = "the baseline"
     window: str = ""
     run: str | None = None
+    conditions: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ class Release:
             policy=request.policy,
             champion_is=holder,
             size_bytes=size,
+            conditions=request.conditions,
         )
         return judged, champion
 

@@ -55,6 +55,11 @@ class RecordedLeaderboard:
     updated_at: datetime
 
 
+def card_content(card: ModelCard) -> dict[str, Any]:
+    """What the artifact of a card holds: the record, and its rendering."""
+    return {"card": as_json(card), "markdown": markdown(card)}
+
+
 class Designs:
     """The specifications and leaderboards of a store."""
 
@@ -91,9 +96,15 @@ class Designs:
         """Keeps a leaderboard as the newest of its specification. run: the run that made it."""
         caller.require("spec.write")
         reason = f"run {run}" if run is not None else "recorded"
-        artifact = self._artifacts.put(as_json(board), kind="leaderboard")
-        self._keep(caller, BOARD + board.spec, artifact, reason)
+        self._keep(caller, BOARD + board.spec, self._artifacts.put(as_json(board)), reason)
         return self.leaderboard(caller, DesignNamed(name=board.spec))
+
+    def record_in(self, tx: Transaction, caller: Caller, board: Leaderboard, *, run: str | None) -> dict[str, Any]:
+        """As `record`, within the transaction of a run whose act this is; answers what the artifact holds."""
+        caller.require("spec.write")
+        content = as_json(board)
+        self._keep_in(tx, caller, BOARD + board.spec, self._artifacts.put(content), f"run {run}")
+        return content
 
     @verb("leaderboards.get", permission="spec.read")
     def leaderboard(self, caller: Caller, request: DesignNamed) -> RecordedLeaderboard:
@@ -108,19 +119,18 @@ class Designs:
     def put_card(self, caller: Caller, card: ModelCard) -> Artifact:
         """The card as an artifact of the project (record and Markdown), to be named by a model version."""
         caller.require("spec.write")
-        content = {"card": as_json(card), "markdown": markdown(card)}
-        artifact = self._artifacts.put(content, kind="model_card")
+        artifact = self._artifacts.put(card_content(card))
         self._store.write(lambda tx: self._rows.record(tx, caller.project, [artifact], at=self._clock()))
         return artifact
 
     def _keep(self, caller: Caller, name: str, artifact: Artifact, reason: str) -> None:
-        def work(tx: Transaction) -> None:
-            known = self._refs.find(tx, caller.project, name)
-            if known is None or known.target != artifact.digest:
-                self._rows.record(tx, caller.project, [artifact], at=self._clock())
-                self._refs.move(tx, caller.project, name, artifact.digest, actor=caller.actor, reason=reason)
+        self._store.write(lambda tx: self._keep_in(tx, caller, name, artifact, reason))
 
-        self._store.write(work)
+    def _keep_in(self, tx: Transaction, caller: Caller, name: str, artifact: Artifact, reason: str) -> None:
+        known = self._refs.find(tx, caller.project, name)
+        if known is None or known.target != artifact.digest:
+            self._rows.record(tx, caller.project, [artifact], at=self._clock())
+            self._refs.move(tx, caller.project, name, artifact.digest, actor=caller.actor, reason=reason)
 
     def _registered(self, reader: Reader, project: str, name: str) -> RegisteredSpec:
         ref = self._refs.get(reader, project, name)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +85,18 @@ class TimeSplit:
     time: str = "event_at"
     known_at: str = "known_at"
 
+    def ending(self, moment: datetime) -> TimeSplit:
+        """The same split at a later (or earlier) time: the last part ends at `moment`.
+
+        Every part keeps its length but the first, which begins where it began and grows: what is trained on is all that
+        there is by then. Raises InvalidModelSpec when the first part would be empty.
+        """
+        shift = moment - list(self.parts.values())[-1].end
+        first = next(iter(self.parts))
+        parts = {name: _shifted(part, shift, keeps_start=name == first) for name, part in self.parts.items()}
+        _claim(parts[first].start < parts[first].end, f"A split that ends at {moment.isoformat()} leaves nothing for {first!r}.")  # fmt: skip
+        return replace(self, parts=parts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
@@ -138,6 +150,22 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """What it takes to replace the champion, on the rows that both have scored; the words are those of a gate's policy.
+
+    min_gain: in AUC. must_be_certain: the whole interval of the difference lies above zero. max_log_loss_increase: over
+    the champion's.
+    """
+
+    min_rows: int = 500
+    min_gain: float = 0.0
+    certainty: float = 0.95
+    must_be_certain: bool = True
+    max_log_loss_increase: float = 0.0
+    max_calibration_error: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """The design of a model. Raises InvalidModelSpec when made of parts that contradict each other."""
 
@@ -153,6 +181,7 @@ class ModelSpec:
     """Further metrics to report."""
     baselines: Sequence[Baseline] = ()
     gate: Sequence[Threshold] = ()
+    promotion: Promotion = field(default_factory=Promotion)
     description: str = ""
     owner: str = ""
     intended_use: str = ""
@@ -183,6 +212,14 @@ def as_json(record: object) -> dict[str, Any]:
     """A record as JSON-able data: sequences are lists, times are ISO 8601, what is no number is None."""
     content: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record))
     return content
+
+
+def _shifted(part: Part, shift: timedelta, *, keeps_start: bool) -> Part:
+    return Part(
+        start=part.start if keeps_start else part.start + shift,
+        end=part.end + shift,
+        known_by=None if part.known_by is None else part.known_by + shift,
+    )
 
 
 def _freeze(record: object, *fields: str) -> None:
@@ -290,6 +327,7 @@ def _check(spec: ModelSpec) -> None:
     _check_baselines(spec)
     for threshold in spec.gate:
         _check_threshold(spec, threshold)
+    _check_promotion(spec.promotion)
 
 
 def _claim(holds: bool, otherwise: str, fix: str = "") -> None:
@@ -354,3 +392,10 @@ def _check_threshold(spec: ModelSpec, threshold: Threshold) -> None:
     reported = {spec.metric.name, *spec.metrics}
     _claim(threshold.metric in reported, f"The gate looks at {threshold.metric!r}, which is not reported.", did_you_mean(threshold.metric, reported))  # fmt: skip
     _claim(threshold.better_than_baselines_by is None or bool(spec.baselines), "The gate compares with baselines, and there are none.")  # fmt: skip
+
+
+def _check_promotion(promotion: Promotion) -> None:
+    _claim(promotion.min_rows > 0, f"A promotion on {promotion.min_rows} rows rests on nothing.")
+    _claim(0 < promotion.certainty < 1, f"A certainty of {promotion.certainty} cannot be.", "Write a share, such as 0.95.")  # fmt: skip
+    for name in ("min_gain", "max_log_loss_increase", "max_calibration_error"):
+        _claim(getattr(promotion, name) >= 0, f"A {name} of {getattr(promotion, name)} lets the worse one win.")

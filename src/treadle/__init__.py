@@ -12,12 +12,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the typing module itself would double the price of the import
     from typing import Any
 
+    from treadle.faces.sdk import design as design
     from treadle.faces.sdk import features as features
     from treadle.faces.sdk import stats as stats
     from treadle.faces.sdk.contracts import conforming as conforming
     from treadle.faces.sdk.datasets import Batch as Batch
     from treadle.faces.sdk.datasets import contract as contract
     from treadle.faces.sdk.datasets import dataset as dataset
+    from treadle.faces.sdk.design import card as card
+    from treadle.faces.sdk.design import chosen as chosen
+    from treadle.faces.sdk.design import leaderboard as leaderboard
+    from treadle.faces.sdk.design import register_spec as register_spec
+    from treadle.faces.sdk.design import spec as spec
     from treadle.faces.sdk.models import challenge as challenge
     from treadle.faces.sdk.models import model as model
     from treadle.faces.sdk.models import register as register
@@ -61,6 +67,7 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
 _NAMES = {
     "treadle.faces.sdk.contracts": ("conforming",),
     "treadle.faces.sdk.datasets": ("Batch", "contract", "dataset"),
+    "treadle.faces.sdk.design": ("card", "chosen", "leaderboard", "register_spec", "spec"),
     "treadle.faces.sdk.models": ("challenge", "model", "register", "signature"),
     "treadle.faces.sdk.quarantine": ("quarantine",),
     "treadle.faces.sdk.running": (
@@ -72,7 +79,11 @@ _NAMES = {
     "treadle.kernel.engine.acts": ("best_of", "now", "wait_for_approval", "wait_for_event", "wait_until"),
     "treadle.kernel.engine.reporting": ("checkpoint", "idempotency_key", "log_metric", "log_metrics", "progress"),
 }  # fmt: skip
-_MODULES = {"features": "treadle.faces.sdk.features", "stats": "treadle.faces.sdk.stats"}
+_MODULES = {
+    "design": "treadle.faces.sdk.design",
+    "features": "treadle.faces.sdk.features",
+    "stats": "treadle.faces.sdk.stats",
+}
 """Names that are modules: `from treadle import features`."""
 
 _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
@@ -80,10 +91,11 @@ _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "Workspace", "__version__",
-    "best_of", "challenge", "checkpoint", "conforming", "contract", "dataset", "deploy", "each", "env", "features",
-    "file", "idempotency_key", "load", "log_metric", "log_metrics", "model", "now", "on_alert", "on_event",
-    "on_landing", "open_workspace", "pipeline", "progress", "publish", "quarantine", "register", "run", "secret",
-    "signature", "stats", "step", "use", "wait_for_approval", "wait_for_event", "wait_until", "watch",
+    "best_of", "card", "challenge", "checkpoint", "chosen", "conforming", "contract", "dataset", "deploy", "design",
+    "each", "env", "features", "file", "idempotency_key", "leaderboard", "load", "log_metric", "log_metrics", "model",
+    "now", "on_alert", "on_event", "on_landing", "open_workspace", "pipeline", "progress", "publish", "quarantine",
+    "register", "register_spec", "run", "secret", "signature", "spec", "stats", "step", "use", "wait_for_approval",
+    "wait_for_event", "wait_until", "watch",
 ]  # fmt: skip
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from treadle.loops.release import Release
     from treadle.loops.release.servable import RegisteredModels
     from treadle.systems.collect import Datasets
+    from treadle.systems.design import Designs
     from treadle.systems.features.service import Features
     from treadle.systems.infra import Storage
     from treadle.systems.labels import Labels
@@ -65,6 +66,7 @@ SERVICES = {
     "feedback": ("feedback", "treadle.loops.feedback.service"),
     "incidents": ("incidents", "treadle.systems.prepare.incidents"),
     "labels": ("labels", "treadle.systems.labels.service"),
+    "leaderboards": ("designs", "treadle.systems.design.service"),
     "models": ("models", "treadle.systems.train.service"),
     "monitors": ("monitors", "treadle.systems.monitor.service"),
     "predictions": ("predictions", "treadle.systems.serve.predictions"),
@@ -72,6 +74,7 @@ SERVICES = {
     "quarantine": ("quarantine", "treadle.systems.prepare.quarantine"),
     "releases": ("release", "treadle.loops.release.service"),
     "runs": ("runs", "treadle.kernel.catalog.service"),
+    "specs": ("designs", "treadle.systems.design.service"),
     "storage": ("storage", "treadle.systems.infra.service"),
 }
 """By noun, the part of the workspace that does its verbs, and the module that declares them."""
@@ -300,6 +303,12 @@ class Workspace:
 
         sink = LabelLandings(self.datasets)
         return Labels(self.store, self.events, self.clock, self.new_id, rows=self._tables, sink=sink)
+
+    @cached_property
+    def designs(self) -> Designs:
+        from treadle.systems.design import Designs
+
+        return Designs(self.store, self.refs, self.artifacts, self.clock)
 
     @cached_property
     def models(self) -> Models:

@@ -39,6 +39,7 @@ artifact = Table(
         sqlite_where=sql_text("blob is not null"),
         postgresql_where=sql_text("blob is not null"),
     ),
+    sqlite_with_rowid=False,
     comment="Immutable content under the digest of its logical identity; the bytes are inline or in the blob of that name.",
 )
 

@@ -70,7 +70,8 @@ CREATE TABLE artifact (
     recorded_at BIGINT NOT NULL,
     condemned_at BIGINT,
     CONSTRAINT pk_artifact PRIMARY KEY (project, digest)
-);
+)
+ WITHOUT ROWID;
 
 CREATE INDEX ix_artifact_blob ON artifact (blob) WHERE blob is not null;
 

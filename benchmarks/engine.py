@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ class Bench:
             artifacts,
             fingerprint=fingerprint,
             bundler=bundler(artifacts, Path(__file__).parent),
-            observe=lambda: observe(ignored=(str(home),)),
+            observe=partial(observe, ignored=(str(home),)),
             executors={"pool": lambda: ProcessPool(artifacts, bundles=str(home / "code"))},
         )
 

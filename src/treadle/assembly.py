@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -163,6 +163,7 @@ class Workspace:
         """What runs pipelines; it records code and environment beside every run."""
         from treadle.kernel.engine.code import fingerprint
         from treadle.kernel.engine.code_store import bundler
+        from treadle.kernel.engine.environment.git import start_diff
         from treadle.kernel.engine.observing import observe
         from treadle.kernel.engine.service import Engine, Surroundings
 
@@ -178,8 +179,14 @@ class Workspace:
                 fingerprint=fingerprint,
                 executors={"pool": self._pool, "ray": self._ray},
                 executor=_EXECUTORS[self.settings.executor],
-                observe=lambda **declared: observe(**declared, ignored=(home,)),
-                surroundings=Surroundings(environment=self._record_environment, bundle=self._record_code),
+                observe=partial(observe, ignored=(home,)),
+                surroundings=Surroundings(
+                    diff=lambda: start_diff(self.settings.project_root),
+                    environment=self._record_environment,
+                    bundle=self._record_code,
+                ),
+                beat_s=self.settings.heartbeat_s,
+                lease_s=self.settings.lease_s,
                 bundler=bundler(self.artifacts, self.settings.project_root),
             )
         )
@@ -187,27 +194,35 @@ class Workspace:
     def _pool(self) -> Executor:
         from treadle.kernel.engine.pool.pool import ProcessPool
 
-        folder = str(self.home.absolute() / "code")
-        return ProcessPool(self.artifacts, workers=self.settings.workers or None, bundles=folder)
+        home = self.home.absolute()
+        workers = self.settings.workers or None
+        return ProcessPool(self.artifacts, workers=workers, bundles=str(home / "code"), ignored=(str(home),))
 
     def _ray(self) -> Executor:
         from treadle.backends.ray import RayExecutor
 
         return RayExecutor(self.artifacts)
 
-    def _record_environment(self) -> str:
-        """Stores the description of interpreter, libraries and machine; answers its digest."""
-        from dataclasses import asdict
+    def _record_environment(self, diff: str | None) -> str:
+        """Stores the description of interpreter, libraries and machine, with the uncommitted changes; answers its digest."""
+        from dataclasses import asdict, replace
 
         from treadle.kernel.engine.environment import capture
 
-        return self._record(self.artifacts.put(asdict(capture(self.settings.project_root)), kind="environment"))
+        found = capture(self.settings.project_root)
+        if found.git is not None:
+            found = replace(found, git=replace(found.git, diff=diff))
+        return self._record(self.artifacts.put(asdict(found), kind="environment"))
 
     def _record_code(self, pipeline: Any) -> str | None:
-        """Stores the project's source as it is now; answers the bundle's digest."""
+        """Stores the project's source as it is now; answers the bundle's digest, None for a pipeline without source."""
         from treadle.kernel.engine.code.bundling import bundle
+        from treadle.kernel.engine.code.errors import NotCode
 
-        made = bundle(pipeline.function, self.settings.project_root)
+        try:
+            made = bundle(pipeline.function, self.settings.project_root)
+        except NotCode:
+            return None
         return self._record(self.artifacts.put(made.content, kind="code"))
 
     def _record(self, artifact: Artifact) -> str:

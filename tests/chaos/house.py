@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class House:
             actor="chaos",
             fingerprint=fingerprint,
             executors={"pool": self._pool},
-            observe=lambda: observe(ignored=(str(home),)),
+            observe=partial(observe, ignored=(str(home),)),
             beat_s=BEAT_S,
         )
         self.events = EventLog(self.store, system_clock, new_id)

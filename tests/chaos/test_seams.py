@@ -200,7 +200,7 @@ def test_a_run_that_cannot_begin_is_not_left_running(engine: Engine) -> None:
 
 
 def test_a_run_whose_surroundings_cannot_be_described_ends_and_says_so(tmp_path: Path) -> None:
-    def describe() -> str:
+    def describe(diff: str | None) -> str:
         raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a distribution with a broken name")
 
     with opened(tmp_path, surroundings=Surroundings(environment=describe)) as engine, use(engine):

@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Path:
 def test_defaults_hold_where_nothing_is_said(tmp_path):
     found = load(tmp_path)
 
-    assert (found.port, found.project, found.inline_max_bytes, found.allow_pickle) == (4700, "default", 4096, False)
+    assert (found.port, found.project, found.workers, found.allow_pickle) == (4700, "default", 0, False)
     assert found.home == tmp_path / ".treadle"
     assert found.origin_of("port") == "default"
 

@@ -24,7 +24,7 @@ from treadle.kernel.engine.code_refs import find_step
 from treadle.kernel.engine.code_store import step_of_bundle
 from treadle.kernel.engine.context import StepContext
 from treadle.kernel.engine.execution import call_body, failure_of, keep_result
-from treadle.kernel.engine.pool.messages import Do, Setup
+from treadle.kernel.engine.pool.messages import Do, Setup, do_of
 from treadle.kernel.engine.ports import ArtifactStore, Capacity, Listener
 from treadle.kernel.engine.records import CodeRef, Failure, Outcome, Point, Task
 from treadle.kernel.engine.steps import Step
@@ -115,7 +115,7 @@ class RayExecutor:
                 self._problem = None
                 self._connect()
         needs = task.options.resources
-        do = Do(task.id, task.path, task.code, dict(task.arguments), task.idempotency_key, task.options.keep)
+        do = do_of(task)
         setup = Setup([entry or os.getcwd() for entry in sys.path], os.getcwd(), self._artifacts, _bundle_folder())  # noqa: PTH109
         remote = self._remote.options(
             num_cpus=needs.cpus, num_gpus=needs.gpus, memory=needs.memory_bytes or None, name=task.path

@@ -155,11 +155,14 @@ class Settings:
     body_max_bytes = Setting(_whole(1024), 64 << 20, "The largest request body that the API reads.")
     executor = Setting(_one_of(*EXECUTORS), "in-process", "Where steps run: in-process, pool or ray.")
     workers = Setting(_whole(0), 0, "Processes in the pool; 0 for one a core.")
-    inline_max_bytes = Setting(_whole(0), 4096, "Values up to this size are kept in the row, larger ones in a file.")
     allow_pickle = Setting(_claim, False, "Whether pickled models may be stored and loaded. Loading one runs its code.")
     retention_days = Setting(_whole(1), 30, "How long clean-up leaves what no name, pin or deployment holds.")
     lease_s = Setting(_positive, 30.0, "How long a run that gives no sign of life is believed to be alive.")
-    heartbeat_s = Setting(_positive, 5.0, "How often a run gives a sign of life; at most a third of lease_s.")
+    heartbeat_s = Setting(
+        _positive,
+        1.0,
+        "How often a run gives a sign of life and looks whether it was cancelled; a third of lease_s at most.",
+    )
 
     def __init__(self, values: Mapping[str, Value], project_root: Path) -> None:
         self.values = dict(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def make_engine(folder: Path, *, clock: Any = system_clock, workers: int = 2, **
         clock=clock,
         fingerprint=fingerprint,
         executors={"pool": lambda: ProcessPool(artifacts, workers=workers, bundles=str(folder / "code"))},
-        observe=lambda: observe(ignored=(str(folder),)),
+        observe=partial(observe, ignored=(str(folder),)),
         **choices,
     )
 

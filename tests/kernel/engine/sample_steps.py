@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from treadle.kernel.engine import ConcurrencyLimit, Resources, each, load, pipeline, step
 from treadle.kernel.engine.reporting import checkpoint, log_metric
@@ -24,6 +25,12 @@ def summed(xs: list[int]) -> int:
     print("summing", len(xs))
     log_metric("count", len(xs))
     return sum(xs)
+
+
+@step
+def measured(declared: str, tables: list[str], other: str) -> int:
+    paths = [declared, *tables, other]
+    return sum(len(Path(path).read_text()) for path in paths)
 
 
 @step

@@ -13,6 +13,7 @@ import pytest
 from tests.kernel.engine import sample_steps as sample
 from tests.kernel.engine.engines import opened, rows
 from treadle.kernel.engine import load, pipeline, step
+from treadle.kernel.engine.declaring import file
 from treadle.kernel.engine.errors import InvalidStep, StepExited, StepFailed, StepTimedOut, WorkerDied
 from treadle.kernel.engine.service import Engine
 
@@ -49,6 +50,24 @@ def test_pool_and_process_share_what_is_known(engine: Engine) -> None:
     engine.run(sample.fanned, {"n": 5})
 
     assert engine.run(sample.fanned, {"n": 5}, executor="pool").counts["cached"] == 6
+
+
+@pytest.mark.parametrize("executor", ["inprocess", "pool"])
+def test_a_file_that_is_declared_as_an_argument_is_no_undeclared_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("declared", "nested", "other"):
+        Path(name).write_text(name)
+
+    @pipeline
+    def reading() -> int:
+        return sample.measured(file("declared"), [file("nested")], "other")
+
+    with opened(tmp_path / "home") as engine:
+        run = engine.run(reading, {}, executor=executor)
+
+    assert (run.status, run.undeclared) == ("done", [str(tmp_path / "other")])
 
 
 def test_a_killed_worker_is_a_failed_step_that_says_so(engine: Engine) -> None:

@@ -222,6 +222,29 @@ def test_resuming_what_does_not_exist_says_so(engine: Engine) -> None:
         engine.resume("run_nothing", flow)
 
 
+def test_a_lease_lasts_as_long_as_the_engine_says_and_is_renewed_by_the_heartbeat(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    with opened(tmp_path, beat_s=0.01, lease_s=0.3) as engine:
+
+        @step(cache=False)
+        def slow(n: int) -> int:
+            while len(seen) < 2:
+                for until, started in rows(engine, "select lease_until, started_at from run where kind = 'pipeline'"):
+                    if until - started not in seen:
+                        seen.append(until - started)
+                time.sleep(0.01)
+            return n
+
+        @pipeline
+        def flow() -> int:
+            return slow(1)
+
+        assert engine.run(flow, {}).status == "done"
+
+    assert 200_000 < seen[0] < seen[1] < 10_000_000
+
+
 def test_cancelling_interrupts_a_body_that_runs_here(tmp_path: Path) -> None:
     with opened(tmp_path, beat_s=0.02) as engine:
         began = threading.Event()

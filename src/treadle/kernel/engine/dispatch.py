@@ -242,6 +242,7 @@ class Dispatcher:
             arguments=call.specs,
             idempotency_key=f"{self._session.root}/{call.path}",
             options=step.options,
+            declared=self._session.declared_by(step, call.specs),
         )
         self._executor.submit(task, self)
 

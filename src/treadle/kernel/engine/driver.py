@@ -444,7 +444,7 @@ class RunDriver:
         started_at = session.journal.now()
         try:
             with session.interruptible():
-                value, seen = session.observed(call_body, step, call.specs, context, session.artifacts, session.resolve)
+                value, seen = session.observed(call_body, step, call.specs, context)
             artifact = keep_result(value, call.path, step.options.keep, session.artifacts)
         except Interrupted:
             session.check()

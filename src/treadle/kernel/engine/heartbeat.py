@@ -22,8 +22,8 @@ BEAT_S = 1.0
 class Heartbeat:
     """Beats until `stop`; see the module."""
 
-    def __init__(self, session: Session, beat_s: float = BEAT_S) -> None:
-        self._session, self._beat_s = session, beat_s
+    def __init__(self, session: Session, beat_s: float = BEAT_S, lease_s: float = LEASE_S) -> None:
+        self._session, self._beat_s, self._lease_s = session, beat_s, lease_s
         self._ended = threading.Event()
         self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="treadle-heartbeat", daemon=True)
@@ -54,8 +54,8 @@ class Heartbeat:
         status, epoch = status_of(journal.store, journal.project, journal.fence.root)
         if status != "running" or epoch != journal.fence.epoch:
             raise LeaseLost(f"The run {journal.fence.root} is no longer this process's.", run=journal.fence.root)
-        if time.monotonic() - self._renewed > LEASE_S / 3:
-            if not renew_lease(journal):
+        if time.monotonic() - self._renewed >= self._lease_s / 3:
+            if not renew_lease(journal, self._lease_s):
                 raise LeaseLost(f"The lease of the run {journal.fence.root} was lost.", run=journal.fence.root)
             self._renewed = time.monotonic()
         for reporter in list(self._session.running.values()):

@@ -7,7 +7,7 @@ dictionaries are looked through, since `summarise([a, b, c])` is how people writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -138,6 +138,23 @@ class Binding:
     def _input(self, role: str, digest: str, producer: str | None) -> dict[str, str]:
         self.used.append(Used(role, digest, producer))
         return {"$input": digest}
+
+
+def declared_in(specs: Iterable[Any]) -> tuple[list[str], list[str]]:
+    """The paths and the names of variables that were declared among specifications, at any depth."""
+    files: list[str] = []
+    variables: list[str] = []
+    for spec in specs:
+        kind = type(spec)
+        if kind is DeclaredFile:
+            files.append(spec.path)
+        elif kind is DeclaredVariable:
+            variables.append(spec.name)
+        elif kind is Nested:
+            inner_files, inner_variables = declared_in(spec.items.values() if spec.kind is dict else spec.items)
+            files += inner_files
+            variables += inner_variables
+    return files, variables
 
 
 def _has_specs(specs: Any) -> bool:

@@ -15,6 +15,7 @@ from treadle.kernel.engine.journal import Journal, of_text, sql, this_host
 from treadle.kernel.store import Store, Transaction
 
 LEASE_S = 30.0
+"""How long a run that gives no sign of life is believed to be alive, unless the settings say otherwise."""
 
 _NONCE = os.urandom(6).hex()
 
@@ -68,19 +69,20 @@ def status_of(store: Store, project: str, run: str) -> tuple[str, int]:
     return ("cancelled", -1) if row is None else (row[0], row[1])
 
 
-def renew(journal: Journal) -> bool:
+def renew(journal: Journal, lease_s: float = LEASE_S) -> bool:
     """Lengthens the lease. False when it is no longer ours."""
     fence = journal.fence
-    values = {"project": journal.project, "id": fence.root, "epoch": fence.epoch, "lease_until": until(journal.now())}
+    lease_until = until(journal.now(), lease_s)
+    values = {"project": journal.project, "id": fence.root, "epoch": fence.epoch, "lease_until": lease_until}
     return journal.store.write(lambda tx: tx.execute(sql.renew, values)) == 1
 
 
-def until(now: int) -> int:
+def until(now: int, lease_s: float = LEASE_S) -> int:
     """When a lease that is taken or renewed now runs out."""
-    return now + int(LEASE_S * 1_000_000)
+    return now + int(lease_s * 1_000_000)
 
 
-def take_over(store: Store, project: str, held: Held, now: int) -> int:
+def take_over(store: Store, project: str, held: Held, now: int, lease_s: float = LEASE_S) -> int:
     """Makes this process the holder; answers the new epoch. Raises RunIsHeld while a live process holds the run."""
     if held.status == "running" and is_alive(held, now):
         raise _is_held(held)
@@ -89,7 +91,7 @@ def take_over(store: Store, project: str, held: Held, now: int) -> int:
         "id": held.id,
         "epoch": held.epoch,
         "lease_owner": owner(),
-        "lease_until": until(now),
+        "lease_until": until(now, lease_s),
         "host": this_host(),
         "pid": os.getpid(),
     }

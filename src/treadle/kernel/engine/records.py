@@ -121,6 +121,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What a call says that it reads: paths, and names of environment variables."""
+
+    files: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One attempt of a step, as an executor is handed it: nothing in it is large, everything else goes by digest."""
 
@@ -130,5 +138,6 @@ class Task:
     arguments: Mapping[str, Any]
     idempotency_key: str
     options: StepOptions
+    declared: Declared = Declared()
     return_type: Any = None
     function: Callable[..., Any] | None = None

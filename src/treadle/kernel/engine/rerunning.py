@@ -199,7 +199,7 @@ def rerun(
         seed=held.seed or 0,
         now_at=held.now_at or 0,
         lease_owner=leases.owner(),
-        lease_until=leases.until(journal.now()),
+        lease_until=leases.until(journal.now(), engine.lease_s),
         bundle_digest=held.bundle_digest,
         caused_by=run_id,
     )

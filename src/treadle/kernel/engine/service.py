@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treadle.ground.clock import Clock, from_micros, system_clock, to_micros
 from treadle.ground.errors import InvalidInput, TreadleError, did_you_mean
@@ -37,6 +37,9 @@ from treadle.kernel.engine.values import NotAParameter, canonical, from_json, to
 from treadle.kernel.events import EventLog
 from treadle.kernel.store import Store, Transaction
 
+if TYPE_CHECKING:
+    from treadle.kernel.engine.environment import PendingDiff
+
 INPROCESS = "inprocess"
 
 
@@ -44,12 +47,14 @@ INPROCESS = "inprocess"
 class Surroundings:
     """What a run records of where it runs; each is asked once a run. None: not recorded.
 
-    environment: records the description of interpreter, libraries and machine; answers its digest.
+    diff: asks for the uncommitted changes when the run begins; the answer is waited for when it ends.
+    environment: given these changes, records the description of interpreter, libraries and machine; answers its digest.
     bundle: records the source of the project's modules; answers the digest, or None when there is none.
     platform: the machine type, for steps with `cache_scope="platform"`.
     """
 
-    environment: Callable[[], str] | None = None
+    diff: Callable[[], PendingDiff] | None = None
+    environment: Callable[[str | None], str] | None = None
     bundle: Callable[[Pipeline[..., Any]], str | None] | None = None
     platform: Callable[[], str] = lambda: " ".join(os.uname()[i] for i in (0, 4))
 
@@ -69,15 +74,21 @@ class Engine:
         fingerprint: Callable[..., Any],
         executors: Mapping[str, Callable[[], Executor]] | None = None,
         executor: str = INPROCESS,
-        observe: Callable[[], Any] | None = None,
+        observe: Callable[..., Any] | None = None,
         surroundings: Surroundings | None = None,
         bundler: Bundler | None = None,
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
         beat_s: float = BEAT_S,
+        lease_s: float = leases.LEASE_S,
         show: Callable[[Session, str], Any] | None = None,
     ) -> None:
-        """executors: by name, what makes them; "pool" is used for steps with a time limit. executor: the default one."""
+        """executors: by name, what makes them; "pool" is used for steps with a time limit. executor: the default one.
+
+        beat_s: how often a run gives a sign of life, looks whether it was cancelled, and writes what its steps said.
+        lease_s: how long a run without one is believed to be alive. show: called when a run begins; what it gives is
+        stopped (`stop()`) when the run ends.
+        """
         self.store, self.artifacts, self.project, self.actor = store, artifacts, project, actor
         self.clock, self.new_id = clock, new_id
         self.events = EventLog(store, clock, new_id)
@@ -88,7 +99,7 @@ class Engine:
         self._executors: dict[str, Executor] = {}
         self._observe, self._bundler, self._sleep = observe, bundler, sleep
         self._rng = rng or random.Random()  # noqa: S311 -- jitter of retries, no secret
-        self._beat_s, self._show = beat_s, show
+        self._beat_s, self.lease_s, self._show = beat_s, lease_s, show
         self._lock = threading.Lock()
 
     # Runs
@@ -127,7 +138,7 @@ class Engine:
             seed=seed,
             now_at=now_at,
             lease_owner=leases.owner(),
-            lease_until=leases.until(at),
+            lease_until=leases.until(at, self.lease_s),
             caused_by=caused_by,
             notes=as_text({"target": target_of(pipeline)}),
         )
@@ -156,7 +167,7 @@ class Engine:
             )
         arguments = self.arguments_of(pipeline, held.params)
         self._executor_of(pipeline, executor)  # what is wrong is found before the run is ours
-        epoch = leases.take_over(self.store, self.project, held, to_micros(self.clock()))
+        epoch = leases.take_over(self.store, self.project, held, to_micros(self.clock()), self.lease_s)
         journal = self._journal(Fence(run_id, epoch))
         session = self._session(
             journal, pipeline, held.seed or 0, held.now_at or 0, executor, resumed=True, rerun_from=from_step
@@ -317,13 +328,14 @@ class Engine:
         journal = session.journal
         run = PipelineRun[Any](id=session.root, path=pipeline.name, counts=session.counts)
         driver = driver or RunDriver(session, session.root, pipeline.name)
-        heartbeat = Heartbeat(session, self._beat_s)
+        heartbeat = Heartbeat(session, self._beat_s, self.lease_s)
         capture.install()
         heartbeat.start()
+        diff = self.surroundings.diff() if self.surroundings.diff is not None else None
         shown = self._show(session, pipeline.name) if self._show is not None else None
         try:
             value = self._body(driver, pipeline, arguments)
-            self._record_surroundings(session, pipeline)
+            self._record_surroundings(session, pipeline, diff)
             journal.close_run(
                 run.id,
                 "done",
@@ -341,14 +353,16 @@ class Engine:
         except RunCancelled as error:
             run.error, run.status = error, "cancelled"
         except Exception as error:
-            self._end_failed(session, pipeline, run, error, "failed")
+            self._end_failed(session, pipeline, run, error, "failed", diff)
         except BaseException as error:
-            self._end_failed(session, pipeline, run, error, "interrupted")
+            self._end_failed(session, pipeline, run, error, "interrupted", diff)
             raise
         finally:
             if shown is not None:
                 shown.stop()
             heartbeat.stop()
+            if diff is not None:
+                diff.result(0)  # of a run that waits, or was lost: nobody asks for it any more
             if session.dispatcher is not None:
                 session.dispatcher.close()
             capture.uninstall()
@@ -366,14 +380,20 @@ class Engine:
             current_driver.reset(token)
 
     def _end_failed(
-        self, session: Session, pipeline: Pipeline[..., Any], run: PipelineRun[Any], error: BaseException, status: str
+        self,
+        session: Session,
+        pipeline: Pipeline[..., Any],
+        run: PipelineRun[Any],
+        error: BaseException,
+        status: str,
+        diff: PendingDiff | None,
     ) -> None:
         if session.dispatcher is not None:
             session.dispatcher.stop(RunCancelled("The run has ended, since another step of it failed."))
         run.error, run.status = error, status
         error.add_note(f"This was the run {run.id}. Once mended, go on with: treadle resume {run.id}")
         try:
-            self._record_surroundings(session, pipeline)
+            self._record_surroundings(session, pipeline, diff)
         except Exception as second:  # the failure itself is worth more than where it happened
             error.add_note(f"Environment and code of the run could not be recorded: {second}")
         try:
@@ -384,10 +404,11 @@ class Engine:
         except TreadleError as second:  # the store is what failed: the run is found again by its lease
             error.add_note(f"That could not be recorded: {second}")
 
-    def _record_surroundings(self, session: Session, pipeline: Pipeline[..., Any]) -> None:
+    def _record_surroundings(self, session: Session, pipeline: Pipeline[..., Any], diff: PendingDiff | None) -> None:
         """Describes environment and code, as they are when all that the body needs has been imported."""
         ways = self.surroundings
-        environment = ways.environment() if ways.environment is not None else None
+        changes = None if diff is None else diff.result()
+        environment = ways.environment(changes) if ways.environment is not None else None
         bundle = ways.bundle(pipeline) if ways.bundle is not None else None
         if environment is not None or bundle is not None:
             session.journal.note_surroundings(environment, bundle)

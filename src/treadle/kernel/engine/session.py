@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from treadle.ground.errors import TreadleError
 from treadle.kernel.artifacts.records import Artifact
 from treadle.kernel.engine.code_refs import CodeRefs
+from treadle.kernel.engine.context import StepContext
 from treadle.kernel.engine.errors import InvalidStep, LeaseLost, RunCancelled
 from treadle.kernel.engine.handles import is_pending
+from treadle.kernel.engine.inputs import declared_in
 from treadle.kernel.engine.journal import Attempt, Journal, Recorded
 from treadle.kernel.engine.paths import is_at
 from treadle.kernel.engine.ports import ArtifactStore, Executor
-from treadle.kernel.engine.records import CodeRef, Point
+from treadle.kernel.engine.records import CodeRef, Declared, Point
 from treadle.kernel.engine.reporting import Said
 from treadle.kernel.engine.secrets import redacted
 from treadle.kernel.engine.steps import Step
@@ -92,7 +94,7 @@ class Session:
         sleep: Callable[[float], None],
         rng: random.Random,
         platform: Callable[[], str],
-        observe: Callable[[], AbstractContextManager[Any]] | None,
+        observe: Callable[..., AbstractContextManager[Any]] | None,
         code_refs: CodeRefs,
         run_child: Callable[..., Any],
         reuse: bool = True,
@@ -165,12 +167,22 @@ class Session:
         why = "its code changed" if recorded.code != attempt.code else "its inputs or parameters changed"
         self.changes.append(f"{attempt.path}: {why} since {recorded.id}")
 
-    def observed(self, body: Callable[..., Any], *arguments: Any) -> tuple[Any, tuple[str, ...]]:
+    def declared_by(self, step: Step[..., Any], specs: Mapping[str, Any]) -> Declared:
+        """What a call may read: what the step's code declares, and the declared files and variables among its arguments."""
+        self.code_of(step)
+        found = self._fingerprints[step]
+        files, variables = declared_in(specs.values())
+        return Declared(files=(*found.files, *files), variables=(*found.variables, *variables))
+
+    def observed(
+        self, body: Callable[..., Any], step: Step[..., Any], specs: Mapping[str, Any], context: StepContext
+    ) -> tuple[Any, tuple[str, ...]]:
         """The body's answer, and what it read without declaring it."""
         if self._observe is None:
-            return body(*arguments), ()
-        with self._observe() as reads:
-            value = body(*arguments)
+            return body(step, specs, context, self.artifacts, self.resolve), ()
+        declared = self.declared_by(step, specs)
+        with self._observe(files=declared.files, variables=declared.variables) as reads:
+            value = body(step, specs, context, self.artifacts, self.resolve)
         if not reads.files and not reads.environment:
             return value, ()
         return value, (*reads.files, *(f"${name}" for name in reads.environment))

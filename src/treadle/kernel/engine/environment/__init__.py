@@ -2,7 +2,7 @@
 
 from treadle.kernel.engine.environment.capturing import capture
 from treadle.kernel.engine.environment.comparing import compare
-from treadle.kernel.engine.environment.git import git_state, start_diff
+from treadle.kernel.engine.environment.git import PendingDiff, git_state, start_diff
 from treadle.kernel.engine.environment.records import Comparison, Environment, GitState, ThreadPool
 
-__all__ = ["Comparison", "Environment", "GitState", "ThreadPool", "capture", "compare", "git_state", "start_diff"]
+__all__ = ["Comparison", "Environment", "GitState", "PendingDiff", "ThreadPool", "capture", "compare", "git_state", "start_diff"]

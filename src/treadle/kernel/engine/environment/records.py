@@ -26,10 +26,12 @@ class ThreadPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitState:
-    """Where the project stood in git: the commit, and the branch unless the head is detached."""
+    """Where the project stood in git: the commit, the branch unless the head is detached, and what tracked files held
+    beyond the commit (empty: nothing; None: not asked for)."""
 
     commit: str | None
     branch: str | None
+    diff: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

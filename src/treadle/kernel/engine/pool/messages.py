@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from treadle.kernel.engine.ports import ArtifactStore
-from treadle.kernel.engine.records import CodeRef, Keep, Outcome, Point
+from treadle.kernel.engine.records import CodeRef, Declared, Keep, Outcome, Point, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Setup:
     cwd: str
     artifacts: ArtifactStore
     bundles: str
+    ignored: tuple[str, ...] = ()
+    """Folders that are nobody's input: the store and its caches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,20 @@ class Do:
     arguments: Mapping[str, Any]
     idempotency_key: str
     keep: Keep
+    declared: Declared
+
+
+def do_of(task: Task) -> Do:
+    """The message that hands a task to a worker."""
+    return Do(
+        task.id,
+        task.path,
+        task.code,
+        dict(task.arguments),
+        task.idempotency_key,
+        task.options.keep,
+        task.declared,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from treadle.ground.errors import Unavailable
-from treadle.kernel.engine.pool.messages import Advanced, Answer, Do, Done, Latest, Measured, Ready, Save, Setup
+from treadle.kernel.engine.pool.messages import Advanced, Answer, Done, Latest, Measured, Ready, Save, Setup, do_of
 from treadle.kernel.engine.ports import ArtifactStore, Capacity, Listener
 from treadle.kernel.engine.records import Failure, Outcome, Task
 
@@ -72,10 +72,12 @@ class ProcessPool:
         workers: int | None = None,
         preload: Iterable[str] = (),
         bundles: str | None = None,
+        ignored: Iterable[str] = (),
     ) -> None:
         """workers: how many at most, by default one a core. preload: modules that every worker has imported already.
 
-        bundles: the folder where code bundles are unpacked; a temporary one when not given.
+        bundles: the folder where code bundles are unpacked; a temporary one when not given. ignored: folders whose
+        files are nobody's input (the store).
         """
         self._artifacts = artifacts
         self._limit = (
@@ -83,6 +85,7 @@ class ProcessPool:
         )
         self._preload = [*_PRELOADED, *preload]
         self._bundles = bundles or os.path.join(tempfile.gettempdir(), f"treadle-code-{os.getuid()}")  # noqa: PTH118
+        self._ignored = tuple(ignored)
         self._lock = threading.Lock()
         self._orders: deque[Callable[[], None]] = deque()
         self._queue: deque[tuple[Task, Listener]] = deque()
@@ -196,9 +199,7 @@ class ProcessPool:
         if task.options.timeout_s is not None:
             worker.deadline = time.monotonic() + task.options.timeout_s
         try:
-            worker.channel.send(
-                Do(task.id, task.path, task.code, dict(task.arguments), task.idempotency_key, task.options.keep)
-            )
+            worker.channel.send(do_of(task))
         except (BrokenPipeError, ConnectionResetError):
             self._lost(worker)
         except Exception as error:  # pickle raises what it likes
@@ -231,7 +232,7 @@ class ProcessPool:
             self._selector.register(fd, selectors.EVENT_READ, lambda s=stream: self._drain(worker, s))
         self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._hear(worker))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            worker.channel.send(Setup(list(sys.path), str(Path.cwd()), self._artifacts, self._bundles))
+            worker.channel.send(Setup(list(sys.path), str(Path.cwd()), self._artifacts, self._bundles, self._ignored))
 
     def _started_zygote(self) -> socket.socket:
         if self._control is not None:

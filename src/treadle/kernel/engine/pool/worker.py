@@ -75,7 +75,7 @@ class Worker:
         with contextlib.suppress(OSError):
             os.chdir(setup.cwd)
         self._artifacts = setup.artifacts
-        self._bundles = setup.bundles
+        self._bundles, self._ignored = setup.bundles, setup.ignored
         self._pid = os.getpid()
         channel.send(Ready(self._pid))
 
@@ -103,7 +103,8 @@ class Worker:
         started_at = time.time_ns() // 1000
         try:
             step = self._resolve(task.code)
-            with observe() as reads:
+            declared = task.declared
+            with observe(declared.files, declared.variables, self._ignored) as reads:
                 value = call_body(step, task.arguments, context, self._artifacts, self._resolve)
             artifact = keep_result(value, task.path, task.keep, self._artifacts)
         except Exception as error:

@@ -34,12 +34,13 @@ class Source(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(Protocol):
     """Rows that may stay and rows that may not; the refused ones have the column `_rules` (list of text)."""
 
-    kept: pl.DataFrame
-    refused: pl.DataFrame
+    @property
+    def kept(self) -> pl.DataFrame: ...
+    @property
+    def refused(self) -> pl.DataFrame: ...
 
 
 class GateSession(Protocol):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
 import treadle as td
 from late_arrival.features import CATEGORIES, INPUTS
 from late_arrival.labelling import settlement
 from late_arrival.training import (
-    VALIDATION,
-    base_rate,
     fit,
+    floor,
     labelled,
     reference,
-    route_history,
+    score_floor,
     score_rows,
     side_by_side,
     vectors_of_month,
 )
+from treadle import design
 
 MODEL = ENDPOINT = "late-arrival"
 CLASSES = ["in time", "late"]
+DECIDES_ABOVE = 0.5
+MONDAY = datetime(2001, 1, 1, 5, tzinfo=UTC)
+"""From here weeks are counted: a Monday, at the hour in UTC at which a winter day of New York begins."""
 
 
 @td.pipeline
@@ -53,50 +60,88 @@ def month(number: int):
 
 
 @td.pipeline
-def first_model(space: list[dict[str, float]]):
-    """Trains the candidates of a search space beside two baselines, and lets the best meet the better baseline."""
-    rows, validation = _labelled_rows()
-    baselines = [base_rate(rows, validation), route_history(rows, validation)]
-    candidates = fit.map(
-        rows,
-        validation,
-        learning_rate=td.each([point["learning_rate"] for point in space]),
-        num_leaves=td.each([int(point["num_leaves"]) for point in space]),
-        rounds=td.each([int(point["rounds"]) for point in space]),
-    )
-    best, bar = td.best_of(candidates, metric="auc"), td.best_of(baselines, metric="auc")
-    return _meet(best, bar, rows, validation, champion_is="the better baseline")
+def first_model():
+    """Trains the candidates of the specification beside its baselines, and lets the leader meet the better baseline."""
+    spec = td.spec(MODEL)
+    rows = _rows(spec)
+    board = _trained(spec, rows, design.candidates(spec))
+    return _met(spec, rows, board, score_floor(board.bar, rows.validation), champion_is="the better baseline")
 
 
 @td.pipeline(triggers=[td.on_alert(ENDPOINT)])
-def retrain(learning_rate: float = 0.06, num_leaves: int = 15, rounds: int = 120):
-    """Trains on all that is known by the time of the alert, and lets the challenger meet the champion."""
-    rows, validation = _labelled_rows()
-    challenger = fit(rows, validation, learning_rate, num_leaves, rounds)
-    champion = score_rows(td.model(f"{MODEL}@champion"), validation)
-    return _meet(challenger, champion, rows, validation, champion_is="the champion")
+def retrain():
+    """Trains the setting that led last time on all that is known by now, and lets it meet the champion."""
+    spec = td.spec(MODEL)
+    rows = _rows(spec)
+    before = td.chosen(MODEL)
+    again = [one for one in design.candidates(spec) if dict(one.params) == before]
+    board = _trained(spec, rows, again or design.candidates(spec))
+    champion = score_rows(td.model(f"{MODEL}@champion"), rows.validation)
+    return _met(spec, rows, board, champion, champion_is="the champion")
 
 
-def _labelled_rows():
-    vectors, truth = td.dataset("vectors").snapshot(), td.dataset("truth").snapshot()
-    split = td.now() - VALIDATION
-    return labelled(vectors, truth, until=split), labelled(vectors, truth, until=td.now(), since=split)
+class Rows(NamedTuple):
+    """The labelled rows of a training, and where they came from."""
+
+    training: Any
+    validation: Any
+    parts: list[design.PartReport]
+    snapshots: dict[str, Any]
 
 
-def _meet(model, other, rows, validation, *, champion_is: str):
-    """Registers the model, lets it meet the other's scores on the newest labelled rows, and deploys it if it wins."""
-    scored, watched = score_rows(model, validation), reference(rows, validation)
+def _rows(spec: design.ModelSpec) -> Rows:
+    """The parts of the specification's split, moved so that it ends now."""
+    snapshots = {name: td.dataset(name).snapshot() for name in ("vectors", "truth")}
+    made, reports = [], []
+    for name, part in spec.split.ending(td.now()).parts.items():
+        known_by = part.known_by or part.end
+        found = labelled(snapshots["vectors"], snapshots["truth"], part.start, part.end, known_by)
+        counts = {count: int(found.metrics[count]) for count in ("n_in", "n_used", "n_too_late", "n_unlabelled")}
+        made.append(found)
+        reports.append(design.PartReport(part=name, known_by=known_by, **counts))
+    return Rows(*made, reports, snapshots)
+
+
+def _trained(spec: design.ModelSpec, rows: Rows, tried: list[design.Candidate]) -> design.Board:
+    """Trains candidates and fits baselines, and keeps them as one leaderboard."""
+    varied = {name: td.each([one.params[name] for one in tried]) for name in tried[0].params}
+    models = fit.map(rows.training, rows.validation, seed=td.each([one.seed for one in tried]), **varied)
+    floors = [floor(rows.training, rows.validation, asdict(one)) for one in spec.baselines]
+    return td.leaderboard(
+        spec,
+        candidates=list(zip(tried, models, strict=True)),
+        baselines=list(zip(spec.baselines, floors, strict=True)),
+        data=rows.snapshots,
+    )
+
+
+def _met(spec: design.ModelSpec, rows: Rows, board: design.Board, other: Any, *, champion_is: str) -> str:
+    """Registers the leader with its card, lets it meet the other's scores on the newest labelled rows, deploys it if it wins."""
+    scored, watched = score_rows(board.best, rows.validation), reference(rows.training, rows.validation)
     version = td.register(
         MODEL,
-        model,
-        signature=td.signature(validation, features=INPUTS, categories=CATEGORIES, classes=CLASSES, threshold=0.5),
-        probe=validation,
+        board.best,
+        signature=td.signature(
+            rows.validation, features=INPUTS, categories=CATEGORIES, classes=CLASSES, threshold=DECIDES_ABOVE
+        ),
+        probe=rows.validation,
         reference={"training": watched, "validation": scored},
-        description="Will a flight from New York arrive more than 15 minutes late? Asked two hours before departure.",
+        data=rows.snapshots,
+        card=td.card(spec, board, parts=rows.parts, made_at=td.now()),
+        description=spec.description,
     )
-    newest = f"the {VALIDATION.days} days before {td.now():%Y-%m-%d}"
-    verdict = td.challenge(version, side_by_side(scored, other), champion_is=champion_is, window=newest)
+    newest = rows.parts[-1]
+    verdict = td.challenge(
+        version,
+        side_by_side(scored, other),
+        policy=design.promotion_policy(spec),
+        conditions=board.conditions,
+        champion_is=champion_is,
+        window=f"the {newest.n_used:,} newest labelled flights, known by {newest.known_by:%Y-%m-%d}",
+    )
     if verdict.promoted:
         td.deploy(ENDPOINT, version, allow_backdating=True, reason=verdict.reason)
-        td.watch(ENDPOINT, version, training=watched, validation=scored)
+        td.watch(
+            ENDPOINT, version, training=watched, validation=scored, anchor_at=MONDAY, decision_threshold=DECIDES_ABOVE
+        )
     return verdict.reason

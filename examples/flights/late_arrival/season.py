@@ -29,7 +29,6 @@ FIRST_DAY = datetime(2013, 4, 1, 5, tzinfo=UTC)
 """A Monday, at the hour in UTC at which a day of New York begins in winter; weeks are counted from such hours."""
 LAST_DAY = datetime(2014, 1, 1, 5, tzinfo=UTC)
 PROJECT = Path(__file__).parents[1]
-SPACE = [{"learning_rate": rate, "num_leaves": leaves, "rounds": 120} for leaves in (15, 31) for rate in (0.03, 0.06)]
 
 Say = Callable[[str, str], None]
 """Told what happens: when (a day, or nothing) and what."""
@@ -73,6 +72,7 @@ class Season:
         self.doing(FIRST_DAY, "landing the first quarter, and making its inputs")
         for contract in sorted((PROJECT / "contracts").glob("*.yaml")):
             td.contract(contract)
+        td.register_spec(PROJECT / "model.toml")
         workspace.features.register(workspace.caller, known_before_departure)
         td.dataset("weather").land(sources.weather(), key="2013", event_column="observed_at")
         td.dataset("planes").land(sources.planes(), key="2013")
@@ -114,7 +114,7 @@ class Season:
         ):
             return
         self.doing(FIRST_DAY, "training the first candidates and their baselines")
-        run = td.run(pipelines.first_model, SPACE, now=FIRST_DAY)
+        run = td.run(pipelines.first_model, now=FIRST_DAY)
         self.say(f"{FIRST_DAY:%Y-%m-%d}", run.value)
         rule = TruthRule(
             endpoint=pipelines.ENDPOINT, dataset="truth", entity="flight_id", value="late", known_at="known_at"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -10,10 +11,11 @@ import polars as pl
 
 import treadle as td
 from late_arrival.features import CATEGORIES, INPUTS, vectors
-from treadle import stats
+from treadle import design, stats
 
-VALIDATION = timedelta(days=14)
-"""The newest labelled flights are kept out of training: candidates are compared on them, and champions challenged."""
+WATCHED = [name for name in INPUTS if name != "weekday"]
+"""What monitoring watches. The weekday is the calendar's: its shares hardly move from week to week, so one holiday in the
+reference would widen every threshold."""
 
 HISTORY = timedelta(days=35)
 """How far back the longest window looks, with some days to spare."""
@@ -41,24 +43,30 @@ def vectors_of_month(flights: pl.LazyFrame, weather: pl.DataFrame, planes: pl.Da
 
 
 @td.step
-def labelled(rows: pl.LazyFrame, truth: pl.LazyFrame, until: datetime, since: datetime | None = None) -> pl.DataFrame:
-    """The vectors of flights that were due to leave before `until`, with the truth as far as it was known by then."""
-    answers = (
-        truth.filter(pl.col("known_at") <= until)
-        .sort("known_at")
-        .unique("flight_id", keep="last", maintain_order=True)
-        .select("flight_id", "late", "known_at")
-    )
-    wanted = pl.col("sched_dep_at") < until
-    if since is not None:
-        wanted &= pl.col("sched_dep_at") >= since
-    return (
-        rows.filter(wanted)
-        .join(answers, on="flight_id", how="inner", maintain_order="left")
-        .filter(pl.col("late").is_not_null())
+def labelled(
+    rows: pl.LazyFrame, truth: pl.LazyFrame, since: datetime, until: datetime, known_by: datetime
+) -> pl.DataFrame:
+    """The vectors of the flights that were due to leave in `[since, until)`, with the truth as it was known by `known_by`.
+
+    Of several answers about a flight the one that became known last holds. Logs how many rows there were, and how many
+    are left out: too late (the answer came after `known_by`) and unlabelled (cancelled, or no answer at all).
+    """
+    answers = truth.sort("known_at", maintain_order=True).select("flight_id", "late", "known_at")
+    known = answers.filter(pl.col("known_at") <= known_by).unique("flight_id", keep="last", maintain_order=True)
+    later = answers.filter(pl.col("known_at") > known_by).select("flight_id", is_late_truth=True).unique()
+    inside = (
+        rows.filter(pl.col("sched_dep_at").is_between(since, until, closed="left"))
         .drop("_landing", "_row")
+        .with_columns(hour=pl.col("minute_of_day") // 60)
+        .join(known, on="flight_id", how="left", maintain_order="left")
+        .join(later, on="flight_id", how="left", maintain_order="left")
         .collect()
     )
+    too_late = inside.filter(pl.col("known_at").is_null() & pl.col("is_late_truth").is_not_null()).height
+    used = inside.filter(pl.col("late").is_not_null()).drop("is_late_truth")
+    unlabelled = inside.height - used.height - too_late
+    td.log_metrics({"n_in": inside.height, "n_used": used.height, "n_too_late": too_late, "n_unlabelled": unlabelled})
+    return used
 
 
 @td.step
@@ -74,17 +82,17 @@ def fit(
 
 
 @td.step
-def base_rate(rows: pl.DataFrame, validation: pl.DataFrame) -> pl.DataFrame:
-    """The first baseline: how often flights of that airport and hour were late."""
-    return _history(rows, validation, ["origin", "hour"], weight=50)
+def floor(rows: pl.DataFrame, validation: pl.DataFrame, baseline: dict[str, Any]) -> dict[str, Any]:
+    """A baseline of the specification, fitted: plain data that `score_floor` predicts from. Logs how it does."""
+    fitted = design.fit_baseline(design.Baseline(**baseline), rows, "late")
+    report(validation["late"].to_numpy(), fitted.predict(validation))
+    return fitted.to_json()
 
 
 @td.step
-def route_history(rows: pl.DataFrame, validation: pl.DataFrame) -> pl.DataFrame:
-    """The second baseline: the share of late flights of that carrier on that route over four weeks, as it was known."""
-    known = validation.select("flight_id", "late", score=pl.col("route_late"))
-    report(known["late"].to_numpy(), known["score"].to_numpy())
-    return known
+def score_floor(fitted: dict[str, Any], rows: pl.DataFrame) -> pl.DataFrame:
+    """What a fitted baseline says of rows."""
+    return rows.select("flight_id", score=pl.Series(design.baseline_from_json(fitted).predict(rows)))
 
 
 @td.step
@@ -98,7 +106,7 @@ def score_rows(model: lgb.Booster, rows: pl.DataFrame) -> pl.DataFrame:
 @td.step
 def reference(rows: pl.DataFrame, validation: pl.DataFrame) -> pl.DataFrame:
     """The inputs of training and validation with their time: what windows are held against."""
-    return pl.concat([rows, validation]).select(*INPUTS, event_at="as_of")
+    return pl.concat([rows, validation]).select(*WATCHED, event_at="as_of")
 
 
 @td.step
@@ -127,18 +135,15 @@ def scores(model: lgb.Booster, rows: pl.DataFrame) -> np.ndarray:
 
 
 def report(truth: np.ndarray, score: np.ndarray) -> None:
-    """Logs the figures by which candidates are compared."""
-    td.log_metric("auc", stats.roc_auc(truth, score))
-    td.log_metric("log_loss", stats.log_loss(truth, score))
-    td.log_metric("calibration_error", stats.calibration_error(truth, score))
-
-
-def _history(rows: pl.DataFrame, validation: pl.DataFrame, by: list[str], weight: float) -> pl.DataFrame:
-    hour = (pl.col("minute_of_day") // 60).alias("hour")
-    rates = rows.with_columns(hour).group_by(by).agg(total=pl.col("late").sum(), count=pl.len())
-    overall = rows["late"].mean()
-    score = (pl.col("total").fill_null(0) + weight * overall) / (pl.col("count").fill_null(0) + weight)
-    known = validation.with_columns(hour).join(rates, on=by, how="left", maintain_order="left")
-    known = known.select("flight_id", "late", score=score)
-    report(known["late"].to_numpy(), known["score"].to_numpy())
-    return known
+    """Logs the figures by which candidates are compared, the first of them with its 95 % interval."""
+    ranked = stats.auc(truth, score)
+    td.log_metrics(
+        {
+            "auc": ranked.value,
+            "auc_lower": ranked.interval[0],
+            "auc_upper": ranked.interval[1],
+            "log_loss": stats.log_loss(truth, score),
+            "brier": stats.brier(truth, score),
+            "calibration_error": stats.calibration_error(truth, score),
+        }
+    )

@@ -13,7 +13,7 @@ from treadle.kernel.engine.handles import Handle, load
 
 if TYPE_CHECKING:
     from treadle.kernel.store import Transaction
-    from treadle.loops.release import GatePolicy, Verdict
+    from treadle.loops.release import Finding, GatePolicy, Verdict
     from treadle.systems.train import ModelVersion
 
 
@@ -151,11 +151,13 @@ def challenge(
     alias: str = "champion",
     champion_is: str = "the baseline",
     window: str = "",
+    conditions: Sequence[Finding] = (),
 ) -> Verdict:
     """Lets a version meet whoever holds the alias, and promotes or refuses it, with the reason on record.
 
     evaluation: the handle of a frame with `truth`, `challenger` and `champion`: the same rows scored by both. The
     decision, its evidence and the move of the alias are one commit; in a resumed run the recorded verdict is answered.
+    conditions: what must hold besides, such as a leaderboard's (`board.conditions`).
     """
     from dataclasses import asdict
 
@@ -172,6 +174,7 @@ def challenge(
         champion_is=champion_is,
         window=window,
         run=None if driver is None else driver.session.root,
+        conditions=tuple(conditions),
     )
     judged: list[Any] = []
 
@@ -183,7 +186,13 @@ def challenge(
         "challenge",
         effect,
         inputs={"evaluation": evaluation},
-        params={"model": version.model, "version": version.number, "alias": alias, "policy": asdict(request.policy)},
+        params={
+            "model": version.model,
+            "version": version.number,
+            "alias": alias,
+            "policy": asdict(request.policy),
+            "conditions": [asdict(one) for one in conditions],
+        },
         durable=True,
         before=lambda: judged.append(workspace.release.judge(workspace.caller, request)),
     )

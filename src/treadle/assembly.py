@@ -329,7 +329,7 @@ class Workspace:
     def models(self) -> Models:
         from treadle.systems.train import Models
 
-        return Models(self.store, self.refs, self.evidence, self.events, self.clock)
+        return Models(self.store, self.refs, self.evidence, self.events, self.clock, self.artifacts)
 
     @cached_property
     def servable(self) -> RegisteredModels:

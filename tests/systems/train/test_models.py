@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from treadle.ground.clock import system_clock
 from treadle.ground.ids import new_id
-from treadle.kernel.catalog import EpochMoved, EvidenceRows, Refs
+from treadle.kernel.artifacts import Artifact
+from treadle.kernel.catalog import ArtifactRows, EpochMoved, EvidenceRows, Refs
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, PermissionDenied
 from treadle.kernel.store import Store
 from treadle.systems.train import ModelNotFound, Models, ModelVersion, ModelVersionNotFound, Registration
-from treadle.systems.train.errors import BadModelName
+from treadle.systems.train.errors import BadModelName, ModelCardNotFound
 from treadle.systems.train.service import ModelNamed, PromoteModel, RegisterModel, VersionNamed
 
 ADA = Caller(project="p", actor="ada")
@@ -111,3 +113,43 @@ def test_a_name_that_could_be_a_path_is_refused(models: Models) -> None:
     for name in ("../late", "a/b", "", ".hidden", "x" * 101, "late@champion"):
         with pytest.raises(BadModelName):
             register(models, name=name)
+
+
+class Shelf:
+    """Cards that lie in memory."""
+
+    def load(self, artifact: Artifact, as_type: Any = None) -> Any:
+        return {"card": {}, "markdown": "# late\n\nWhat it is for.\n"}
+
+
+def test_a_card_reads_as_it_was_written_and_names_what_was_found_since(any_store: Store) -> None:
+    events = EventLog(any_store, system_clock, new_id)
+    evidence = EvidenceRows(events, system_clock, new_id)
+    models = Models(any_store, Refs(events, system_clock), evidence, events, system_clock, Shelf())
+    card = Artifact(digest="sha256:" + "c" * 64, kind="value", codec="memory", size_bytes=1)
+    any_store.write(lambda tx: ArtifactRows().record(tx, "p", [card], at=system_clock()))
+    version = models.register(ADA, RegisterModel(registration=replace(LATE, card=card.digest)))
+    asked = VersionNamed(model="late", version="1")
+    fresh = models.card(ADA, asked)
+
+    body = {"reason": "Promoted: AUC 0.76\n## <b>Trusted</b>"}
+    facts = {"subject": version.subject, "kind": "gate", "verdict": "passed", "body": body, "actor": "ada"}
+    any_store.write(lambda tx: evidence.add(tx, "p", digest=version.digest, run=None, **facts))
+    promote(models, 1)
+    after = models.card(ADA, asked)
+
+    assert fresh.markdown.startswith("# late\n\nWhat it is for.\n\n## Evidence\n")
+    assert "Nothing was found about it yet." in fresh.markdown
+    assert "It is `champion`." in after.markdown
+    assert "- gate passed, " in after.markdown
+    assert "Promoted: AUC 0.76 ## &lt;b>Trusted&lt;/b>" in after.markdown
+    assert (after.digest, after.version) == (card.digest, 1)
+
+
+def test_a_version_without_a_card_says_how_to_get_one(models: Models) -> None:
+    register(models)
+
+    with pytest.raises(ModelCardNotFound) as refusal:
+        models.card(ADA, VersionNamed(model="late"))
+
+    assert "td.card" in refusal.value.fix

@@ -80,6 +80,7 @@ NOUNS = (
     Entry("labels export", "labels:export", "land the decided labels in a dataset"),
     Entry("models list", "models:list_all", "every model, and what its aliases stand on"),
     Entry("models show", "models:show", "one version with all evidence about it"),
+    Entry("models card", "models:card", "the model card of a version, as Markdown"),
     Entry("models versions", "models:versions", "every version, the newest first"),
     Entry("models history", "models:history", "every move of every alias"),
     Entry("models promote", "models:promote", "move an alias onto a version"),

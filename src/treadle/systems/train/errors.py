@@ -2,7 +2,7 @@
 
 TreadleError
 ├── NotFound
-│   ├── ModelNotFound, ModelVersionNotFound
+│   └── ModelNotFound, ModelVersionNotFound, ModelCardNotFound
 └── InvalidInput
     └── BadModelName
 """
@@ -22,3 +22,7 @@ class ModelVersionNotFound(NotFound):
 
 class BadModelName(InvalidInput):
     code = "model.bad_name"
+
+
+class ModelCardNotFound(NotFound):
+    code = "model.card_not_found"

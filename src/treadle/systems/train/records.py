@@ -106,6 +106,16 @@ class VersionSheet:
     evidence: Sequence[VersionEvidence]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionCard:
+    """The card of a version as Markdown, as it reads today, and the artifact that holds what was written."""
+
+    model: str
+    version: int
+    markdown: str
+    digest: Digest
+
+
 def subject_of(model: str, number: int) -> str:
     """The name under which refs, evidence and events speak of a version."""
     return f"model/{model}/{number}"

@@ -9,16 +9,19 @@ from typing import Any
 
 from treadle.ground.clock import Clock
 from treadle.ground.errors import did_you_mean
-from treadle.kernel.catalog import EvidenceRows, Refs
+from treadle.kernel.catalog import ArtifactRows, EvidenceRows, Refs
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Reader, Store, Transaction
-from treadle.systems.train.errors import BadModelName, ModelNotFound, ModelVersionNotFound
+from treadle.systems.train.cards import as_it_reads_today
+from treadle.systems.train.errors import BadModelName, ModelCardNotFound, ModelNotFound, ModelVersionNotFound
+from treadle.systems.train.ports import Values
 from treadle.systems.train.records import (
     AliasMove,
     Model,
     ModelVersion,
     Registration,
+    VersionCard,
     VersionEvidence,
     VersionSheet,
     subject_of,
@@ -64,11 +67,19 @@ class PromoteModel:
 
 
 class Models:
-    """The registry."""
+    """The registry. values: where the cards that versions name are read from."""
 
-    def __init__(self, store: Store, refs: Refs, evidence: EvidenceRows, events: EventLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        refs: Refs,
+        evidence: EvidenceRows,
+        events: EventLog,
+        clock: Clock,
+        values: Values | None = None,
+    ) -> None:
         self._store, self._refs, self._evidence, self._events = store, refs, evidence, events
-        self._clock, self._rows = clock, VersionRows()
+        self._clock, self._rows, self._values = clock, VersionRows(), values
 
     @verb("models.register", permission="model.write", event="model.registered")
     def register(self, caller: Caller, request: RegisterModel) -> ModelVersion:
@@ -146,6 +157,30 @@ class Models:
                 )
                 for e in found
             ],
+        )
+
+    @verb("models.card", permission="model.read")
+    def card(self, caller: Caller, request: VersionNamed) -> VersionCard:
+        """The model card of a version as Markdown, with the evidence that has gathered since. Raises ModelCardNotFound."""
+        sheet = self.get(caller, request)
+        found = sheet.version
+        if found.card is None or self._values is None:
+            raise ModelCardNotFound(
+                f"Version {found.number} of {found.model!r} has no model card.",
+                why="It was registered without one.",
+                fix="Register with one: td.register(…, card=td.card(spec, board, …))",
+                model=found.model,
+                version=found.number,
+            )
+        with self._store.read() as reader:
+            artifact = ArtifactRows().get(reader, caller.project, found.card)
+        content = self._values.load(artifact)
+        written = content["markdown"] if isinstance(content, dict) else str(content)
+        return VersionCard(
+            model=found.model,
+            version=found.number,
+            markdown=as_it_reads_today(written, sheet.aliases, sheet.evidence),
+            digest=found.card,
         )
 
     @verb("models.promote", permission="model.promote", event="ref.moved")

@@ -41,6 +41,7 @@ def show(session: Session, model: Model, version: Annotated[str, "a number, an a
                 "registered by": found.actor,
                 "registered": found.recorded_at,
                 "description": found.description or None,
+                "card": f"treadle models card {found.model} {found.number}" if found.card else None,
             }
         )
         if sheet.evidence:
@@ -51,6 +52,12 @@ def show(session: Session, model: Model, version: Annotated[str, "a number, an a
             )
 
     session.out.show(sheet, draw)
+
+
+def card(session: Session, model: Model, version: Annotated[str, "a number, an alias, or newest"] = "newest") -> None:
+    """The model card as Markdown: what it is for, what it was made of, how it does, what has been found about it."""
+    found = session.client.models.card(model=model, version=version)
+    session.out.show(found, lambda paper: paper.line(found.markdown.rstrip()))
 
 
 def versions(session: Session, model: Model) -> None:

@@ -15,7 +15,7 @@ from treadle.kernel.store import Statements
 from treadle.kernel.vocabulary.datasets import Snapshot
 from treadle.loops.provenance.counting import Served
 from treadle.loops.provenance.records import SHOWN_ABOVE, Node
-from treadle.loops.provenance.upward import Upward
+from treadle.loops.provenance.upward import Upward, landings_of_act
 from treadle.loops.provenance.words import moment, short, title_of
 from treadle.systems.serve import EndpointNamed
 from treadle.systems.train import ModelVersion
@@ -36,18 +36,40 @@ class Downward:
         """What used a snapshot."""
         facts = {"rows": snapshot.rows, "recorded": moment(snapshot.recorded_at)}
         title = f"{snapshot.dataset} version {snapshot.version}"
-        children = self._used(snapshot.content_id, snapshot.id)
+        children = self._holding(snapshot)
         return Node(kind="snapshot", id=snapshot.id, title=title, facts=facts, children=children, note=_none(children))
 
     def landed(self, node: Node, dataset: str, first: Snapshot) -> Node:
         """What used a landing or a row: every snapshot from its own on holds it."""
+        children = self._held(dataset, first)
+        return replace(node, children=children, note=_none(children))
+
+    def _held(self, dataset: str, first: Snapshot) -> list[Node]:
+        """The snapshots from one on that somebody has used, each once."""
         children = []
         for snapshot in (first, *self._up.landed.later(self._reader, first)):
-            users = self._used(snapshot.content_id, snapshot.id)
+            if snapshot.id in self._shown:
+                continue
+            users = self._holding(snapshot)
             if users:
                 title = f"{dataset} version {snapshot.version}"
                 children.append(Node(kind="snapshot", id=snapshot.id, title=title, relation="held by", children=users))
-        return replace(node, children=children, note=_none(children))
+        return children
+
+    def _holding(self, snapshot: Snapshot) -> list[Node]:
+        self._shown.add(snapshot.id)
+        return self._used(snapshot.content_id, snapshot.id)
+
+    def _landed_by(self, run: Run) -> list[Node]:
+        """What used the rows that an act of landing has landed."""
+        found = []
+        for id in landings_of_act(self._up.sources, self._reader, run):
+            landing = self._up.landed.landing(self._reader, id)
+            if landing is None or landing.snapshot is None:
+                continue
+            first = self._up.landed.snapshot(self._reader, landing.snapshot)
+            found += [] if first is None else self._held(landing.dataset, first)
+        return found
 
     def run(self, run: Run, relation: str = "") -> Node:
         """What a run made, and who used that."""
@@ -56,6 +78,7 @@ class Downward:
             return Node(kind="run", id=run.id, title=title, relation=relation, note=SHOWN_ABOVE)
         self._shown.add(run.id)
         children = [self.version(version) for version in self._registered(run)]
+        children += self._landed_by(run)
         made = [
             edge.digest for edge in self._edges.of_run(self._reader, self._project, run.id) if edge.direction == "out"
         ]

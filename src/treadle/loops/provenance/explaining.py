@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from treadle.kernel.vocabulary.datasets import RowId, Snapshot
 from treadle.loops.provenance.frames import FeatureFrames, Unfound, differences, row_of
 from treadle.loops.provenance.pinned import pinned_snapshots
 from treadle.loops.provenance.records import Node
-from treadle.loops.provenance.registered import registered_service
+from treadle.loops.provenance.registered import only_service_over, registered_service
 from treadle.loops.provenance.upward import Upward
 from treadle.loops.provenance.words import bare, moment, short
 from treadle.systems.features.views import FeatureService, FeatureView
@@ -136,8 +137,10 @@ class PredictionStory:
         maker: Run | None,
     ) -> list[Node] | Unfound:
         """A node for each feature view: its values, when they were known, and the raw rows that the join names."""
-        digest = None if version is None else version.reference.get("feature_service")
-        if not isinstance(digest, str):
+        named = None if version is None else version.reference.get("feature_service")
+        at = record.recorded_at if maker is None else maker.recorded_at
+        digest = named if isinstance(named, str) else only_service_over(self._up, set(snapshots), at)
+        if digest is None:
             if all(name in row for name in _ROW_COLUMNS):
                 return []
             return Unfound("The model names no feature service, so the rows end at the snapshots below.")
@@ -148,13 +151,41 @@ class PredictionStory:
         if missing:
             return Unfound(f"The step that made the frame read no pinned snapshot of {', '.join(missing)}.")
         as_of = _as_of_column(record, row)
-        keys = {key for view in service.views for key in view.key_map}
-        lost = sorted(key for key in keys if key not in row)
-        if as_of is None or lost:
-            return Unfound(
-                f"The frame does not keep {', '.join(lost) or 'the moment of its rows'}, so no row is named."
-            )
-        return self._joined(record, service, row, as_of, sorted(keys), snapshots)
+        if as_of is None:
+            return Unfound("The frame does not keep the moment of its rows, so no raw row is named.")
+        keys = sorted({key for view in service.views for key in view.key_map})
+        whole, own = self._entity(record, row, keys, snapshots)
+        lost = [key for key in keys if key not in whole]
+        if lost:
+            return Unfound(f"Neither the frame nor a raw row of it says {', '.join(lost)}, so no raw row is named.")
+        joined = self._joined(record, service, whole, as_of, keys, snapshots)
+        return joined if isinstance(joined, Unfound) else [*own, *joined]
+
+    def _entity(
+        self, record: PredictionRecord, row: dict[str, Any], keys: list[str], snapshots: dict[str, Snapshot]
+    ) -> tuple[dict[str, Any], list[Node]]:
+        """The row with all keys of the entity: where the frame has dropped some, those of the entity's own raw row."""
+        import polars as pl
+
+        if all(key in row for key in keys) or record.entity is None:
+            return row, []
+        lost = {key for key in keys if key not in row}
+        by = [name for name, value in row.items() if str(value) == record.entity]
+        for dataset, snapshot in snapshots.items():
+            columns = {column.name for column in snapshot.columns}
+            for name in (name for name in by if name in columns and lost <= columns):
+                rows = self._up.sources.datasets.scan(self._up.project, self._whole(snapshot))
+                found = rows.filter(pl.col(name).cast(pl.String) == record.entity).tail(1).collect()
+                if found.height:
+                    raw = found.row(0, named=True)
+                    id = RowId(raw["_landing"], raw["_row"])
+                    own = self._up.landed.row(id, dataset, snapshot.id, [name, *keys])
+                    return {**{key: raw[key] for key in lost}, **row}, [replace(own, relation="entity")]
+        return row, []
+
+    def _whole(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with its files."""
+        return self._up.sources.datasets.snapshot(self._up.project, snapshot.dataset, snapshot.id)
 
     def _joined(
         self,
@@ -206,7 +237,7 @@ class PredictionStory:
         if more:
             rows.append(Node(kind="rows", id="", title=f"and {more} earlier rows of {view.dataset}"))
         if not used:
-            note = note or "No row was known by then."
+            note = note or ("No row was known by then." if event_at is None else "No row falls into its windows.")
         return Node(
             kind="feature view", id=snapshot.id, title=title, relation="view", facts=facts, children=rows, note=note
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from treadle.ground.errors import TreadleError
 from treadle.kernel.catalog import ArtifactRows
 from treadle.loops.provenance.frames import Unfound
 from treadle.loops.provenance.upward import Upward
-from treadle.systems.features.service import VIEW
+from treadle.systems.features.service import SERVICE, VIEW
 from treadle.systems.features.views import (
     FeatureService,
     FeatureView,
@@ -31,6 +32,21 @@ def registered_service(up: Upward, digest: str) -> FeatureService | Unfound:
         return service_from_description(described, [view for view in views if view is not None])
     except TreadleError as error:
         return Unfound(" ".join(error.sentences()))
+
+
+def only_service_over(up: Upward, datasets: set[str], at: datetime) -> str | None:
+    """The digest of the one feature service that was registered at a time and whose views read these datasets alone.
+
+    None where there is none, or where there are several and nobody can tell which one it was.
+    """
+    found = []
+    for ref in up.sources.refs.list(up.reader, up.project, SERVICE):
+        moves = [move for move in up.sources.refs.history(up.reader, up.project, ref.name) if move.recorded_at <= at]
+        target = moves[-1].target if moves else None
+        service = None if target is None else registered_service(up, target)
+        if isinstance(service, FeatureService) and {view.dataset for view in service.views} <= datasets:
+            found.append(target)
+    return found[0] if len(found) == 1 else None
 
 
 def _registered_view(up: Upward, name: str, wanted: str) -> FeatureView | None:

@@ -7,6 +7,7 @@ node says so and goes on there. Scalars are shown with the run that used them, a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from treadle.kernel.artifacts import Artifact
@@ -124,8 +125,10 @@ class Upward:
         if self._is_shown(digest):
             return Node(kind="code", id=digest, title=f"bundle {short(digest)}", relation="code", note=SHOWN_ABOVE)
         facts: dict[str, Any] = {}
-        if git:
-            facts = {name: value for name, value in git.items() if value is not None}
+        if git and git.get("commit"):
+            facts["commit"] = str(git["commit"])[:12]
+            facts |= {"branch": git["branch"]} if git.get("branch") else {}
+            facts |= {"with": "uncommitted changes"} if git.get("diff") else {}
         note = "" if self._loads(digest) else "Its bytes are gone."
         return Node(kind="code", id=digest, title=f"bundle {short(digest)}", relation="code", facts=facts, note=note)
 
@@ -189,10 +192,22 @@ class Upward:
             return Node(kind="snapshot", id=snapshot.id, title=title, relation=relation, note=SHOWN_ABOVE)
         facts = {"rows": snapshot.rows, "recorded": moment(snapshot.recorded_at), "content": snapshot.content_id}
         children = [] if snapshot.landing is None else [self.landing_by_id(snapshot.landing, "landed from")]
+        if snapshot.run is not None and snapshot.landing is not None and children:
+            children = [replace(children[0], children=self._landed_rows(snapshot.run, snapshot.landing))]
         by = None if snapshot.run is None else self._runs.find(self.reader, self.project, snapshot.run)
-        if by is not None and (by.kind != "landing" or by.root != by.id):
-            children.append(self.run_by_id(by.root if by.kind == "landing" else by.id, "landed by"))
+        if by is not None and (by.kind != "landing" or by.root != by.id) and by.root not in self._shown:
+            children.append(self.run_by_id(by.root, "landed by"))
         return Node(kind="snapshot", id=snapshot.id, title=title, relation=relation, facts=facts, children=children)
+
+    def _landed_rows(self, run_id: str, landing: str) -> list[Node]:
+        """What a pipeline landed, where it was the result of a step: the act of landing names it."""
+        run = self._runs.find(self.reader, self.project, run_id)
+        if run is None:
+            return []
+        for act in self._runs.children(self.reader, self.project, run.root):
+            if landing in landings_of_act(self.sources, self.reader, act):
+                return self._inputs(self._edges.of_run(self.reader, self.project, act.id))
+        return []
 
     def landing_by_id(self, landing_id: str, relation: str = "") -> Node:
         """A landing by its id."""
@@ -295,6 +310,17 @@ class Upward:
             return True
         self._shown.add(id)
         return False
+
+
+def landings_of_act(sources: Sources, reader: Reader, run: Run) -> list[str]:
+    """The ids of the landings that an act made; none for whatever is no such act."""
+    if (run.kind, run.name) != ("act", "land"):
+        return []
+    for edge in LineageRows().of_run(reader, run.project, run.id):
+        artifact = ArtifactRows().find(reader, run.project, edge.digest) if edge.direction == "out" else None
+        if artifact is not None and sources.artifacts.stands(artifact):
+            return [str(each) for each in sources.artifacts.load(artifact)]
+    return []
 
 
 def _facts_of_artifact(artifact: Artifact) -> dict[str, Any]:

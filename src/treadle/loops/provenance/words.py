@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from treadle.kernel.catalog import Run
+from treadle.kernel.engine.values import from_json
 
 _PRESENT = timedelta(seconds=1)
 """A run whose `now` is this near to its start was about the present."""
@@ -61,7 +62,15 @@ def facts_of(run: Run) -> dict[str, Any]:
         facts["as of"] = moment(run.now_at)
     if run.seed is not None:
         facts["seed"] = run.seed
-    facts.update({name: bare(value) for name, value in (run.params or {}).items()})
+    facts.update({name: bare(_parameter(value)) for name, value in (run.params or {}).items()})
     if run.error is not None:
         facts["failed"] = str(run.error.get("what", ""))
     return facts
+
+
+def _parameter(form: Any) -> Any:
+    """A parameter as it was given; one that only the project's own classes can read, as it was written."""
+    try:
+        return from_json(form)
+    except (ImportError, AttributeError, TypeError, ValueError, KeyError):
+        return form

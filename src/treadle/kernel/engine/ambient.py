@@ -7,31 +7,37 @@ is imported before the first pipeline runs.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, TypeVar
 
 from treadle.ground.errors import Unavailable
 
-if TYPE_CHECKING:
-    from treadle.kernel.engine.service import Engine
 
-_current: ContextVar[Engine | None] = ContextVar("treadle_engine", default=None)
-_opener: Callable[[], Engine] | None = None
+class RunsPipelines(Protocol):
+    """What a bare call of a pipeline needs of an engine."""
+
+    def run(self, pipeline: Any, arguments: Mapping[str, Any]) -> Any: ...
+
+
+E = TypeVar("E", bound=RunsPipelines)
+
+_current: ContextVar[RunsPipelines | None] = ContextVar("treadle_engine", default=None)
+_opener: Callable[[], RunsPipelines] | None = None
 
 
 class NoEngine(Unavailable):
     code = "engine.none"
 
 
-def open_with(opener: Callable[[], Engine] | None) -> None:
+def open_with(opener: Callable[[], RunsPipelines] | None) -> None:
     """Says how the default engine is opened; called once by whoever assembles the product."""
     global _opener
     _opener = opener
 
 
 @contextlib.contextmanager
-def use(engine: Engine) -> Iterator[Engine]:
+def use(engine: E) -> Iterator[E]:
     """Makes an engine the current one inside a `with`."""
     token = _current.set(engine)
     try:
@@ -40,7 +46,7 @@ def use(engine: Engine) -> Iterator[Engine]:
         _current.reset(token)
 
 
-def current_engine() -> Engine:
+def current_engine() -> RunsPipelines:
     """The engine of the surrounding `use`, or the default one. Raises NoEngine."""
     engine = _current.get()
     if engine is not None:

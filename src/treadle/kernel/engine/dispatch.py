@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from treadle.ground.errors import TreadleError
 from treadle.kernel.artifacts.records import Artifact
@@ -21,21 +21,30 @@ from treadle.kernel.engine.errors import InvalidStep, LeaseLost, RunCancelled
 from treadle.kernel.engine.handles import Handle, is_pending
 from treadle.kernel.engine.journal import Attempt, Finish
 from treadle.kernel.engine.ports import Executor
-from treadle.kernel.engine.records import Outcome, Point, Task
+from treadle.kernel.engine.records import Failure, Outcome, Point, Task
 from treadle.kernel.engine.session import InlineReporter, Session
 from treadle.kernel.engine.steps import Each, Step
 
-if TYPE_CHECKING:
-    from treadle.kernel.engine.driver import RunDriver
-
 _SLOT_PAUSE_S = 0.05
+
+
+class CallOwner(Protocol):
+    """The driver of the run that a call belongs to, as far as whoever hands calls to workers needs it."""
+
+    def prepare(self, call: Call) -> None: ...
+    def finish_of(self, call: Call, outcome: Outcome) -> Finish: ...
+    def conclude(self, call: Call, outcome: Outcome) -> None: ...
+    def fail(self, call: Call, error: BaseException, *, run: str) -> None: ...
+    def will_retry(self, call: Call, failure: Failure) -> bool: ...
+    def pause_before_retry(self, call: Call) -> float: ...
+    def next_attempt(self, call: Call) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
 class Call:
     """One call of a step on its way through the engine."""
 
-    driver: RunDriver
+    driver: CallOwner
     step: Step[..., Any]
     path: str
     arguments: dict[str, Any]

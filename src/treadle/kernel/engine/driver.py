@@ -25,7 +25,7 @@ from treadle.kernel.engine.journal import Attempt, Finish, Recorded, as_text
 from treadle.kernel.engine.keys import act_key, step_key
 from treadle.kernel.engine.paths import Places, item_text
 from treadle.kernel.engine.records import CodeRef, Failure, Outcome, Point, RecomputedInput, StoredInput
-from treadle.kernel.engine.session import InlineReporter, Interrupted, Session
+from treadle.kernel.engine.session import HandsOut, InlineReporter, Interrupted, Session
 from treadle.kernel.engine.steps import Step, spread
 from treadle.kernel.store import Transaction
 
@@ -576,7 +576,7 @@ class RunDriver:
     def _goes_to_worker(self, step: Step[..., Any]) -> bool:
         return self.session.executor is not None or step.options.timeout_s is not None
 
-    def _dispatcher(self) -> Dispatcher:
+    def _dispatcher(self) -> HandsOut:
         if self.session.dispatcher is None:
             self.session.dispatcher = Dispatcher(self.session, self.session.worker())
         return self.session.dispatcher

@@ -116,7 +116,7 @@ class Pipeline(Generic[P, R]):
         driver: Any = current_driver.get()
         if driver is not None:
             return driver.run_child(self, arguments)  # type: ignore[no-any-return]
-        run = current_engine().run(self, arguments)
+        run: PipelineRun[R] = current_engine().run(self, arguments)
         if run.error is not None:
             raise run.error
         return run

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from treadle.ground.errors import TreadleError
 from treadle.kernel.artifacts.records import Artifact
@@ -25,12 +25,18 @@ from treadle.kernel.engine.reporting import Said
 from treadle.kernel.engine.secrets import redacted
 from treadle.kernel.engine.steps import Step
 
-if TYPE_CHECKING:
-    from treadle.kernel.engine.dispatch import Dispatcher
-
 
 class Interrupted(BaseException):
     """Raised inside a body that runs in the driver when its run was cancelled or lost. Never leaves the engine."""
+
+
+class HandsOut(Protocol):
+    """Whoever hands a session's calls to workers: told to end when the run does."""
+
+    def submit(self, call: Any) -> None: ...
+    def wait(self, handle: Any) -> None: ...
+    def stop(self, error: LeaseLost | RunCancelled) -> None: ...
+    def close(self) -> None: ...
 
 
 class InlineReporter:
@@ -120,7 +126,7 @@ class Session:
         self.undeclared: set[str] = set()
         self.counts = {"done": 0, "cached": 0, "failed": 0, "asked": 0}
         self.stopped: TreadleError | None = None
-        self.dispatcher: Dispatcher | None = None
+        self.dispatcher: HandsOut | None = None
         self._observe = observe
         self._code_refs = code_refs
         self.run_child = run_child

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from treadle.assembly import current_workspace
 from treadle.ground.errors import InvalidInput
+from treadle.kernel.catalog import ArtifactRows
 from treadle.kernel.engine.context import current_driver
 from treadle.kernel.engine.handles import Handle
 from treadle.systems.design import (
@@ -211,6 +212,28 @@ def card(
     return Card(digest=workspace.artifacts.digest(content), markdown=str(content["markdown"]))
 
 
+def last_trained(model: str) -> datetime | None:
+    """The moment for which the newest version's card was made; None without a version or a card.
+
+    Inside a pipeline it is looked up once and recorded: what a cool-down after a retraining rests on.
+    """
+    workspace = current_workspace()
+
+    def resolve(_: object = None) -> str | None:
+        if model not in {one.name for one in workspace.models.list(workspace.caller)}:
+            return None
+        with workspace.store.read() as reader:
+            newest = workspace.models.resolve(reader, workspace.project, model, "newest")
+            kept = None if newest.card is None else ArtifactRows().get(reader, workspace.project, newest.card)
+        return None if kept is None else str(workspace.artifacts.load(kept)["card"]["made_at"])
+
+    if current_driver.get() is None:
+        found = resolve()
+    else:
+        found = workspace.engine.act("last_trained", resolve, params={"model": model}, preview=resolve)
+    return None if found is None else datetime.fromisoformat(found)
+
+
 def promotion_policy(spec: ModelSpec) -> GatePolicy:
     """What the specification says it takes to become champion, as `td.challenge(policy=…)` takes it."""
     from treadle.loops.release import GatePolicy
@@ -269,6 +292,7 @@ __all__ = [
     "fit_baseline",
     "from_mapping",
     "gate",
+    "last_trained",
     "leaderboard",
     "load",
     "model_card",

@@ -6,7 +6,9 @@ is gone, and the owner's text names it and the moment at which it started, so th
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,9 @@ LEASE_S = 30.0
 """How long a run that gives no sign of life is believed to be alive, unless the settings say otherwise."""
 
 _NONCE = os.urandom(6).hex()
+
+_driven: set[tuple[str, int]] = set()
+"""The runs that this process works on now, with their epochs. One that it could not end, as its store was away, is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,16 @@ class Held:
 def owner() -> str:
     """This process, as a lease names it."""
     return f"{this_host()}/{os.getpid()}/{_started_at(os.getpid())}/{_NONCE}"
+
+
+@contextlib.contextmanager
+def driving(root: str, epoch: int) -> Iterator[None]:
+    """While a run is being worked on here."""
+    _driven.add((root, epoch))
+    try:
+        yield
+    finally:
+        _driven.discard((root, epoch))
 
 
 def find(store: Store, project: str, run: str) -> Held:
@@ -111,6 +126,8 @@ def is_alive(held: Held, now: int) -> bool:
     """Whether the holder may still be working."""
     if held.lease_until is None or held.lease_until < now:
         return False
+    if held.lease_owner == owner():
+        return (held.id, held.epoch) in _driven
     host, pid, started_at, *_ = (held.lease_owner or "///").split("/")
     if host != this_host() or not pid.isdigit():
         return True

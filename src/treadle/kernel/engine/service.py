@@ -6,6 +6,7 @@ It holds no state of runs; that is in the store, and any engine on the same stor
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -329,6 +330,8 @@ class Engine:
         run = PipelineRun[Any](id=session.root, path=pipeline.name, counts=session.counts)
         driver = driver or RunDriver(session, session.root, pipeline.name)
         heartbeat = Heartbeat(session, self._beat_s, self.lease_s)
+        held = contextlib.ExitStack()
+        held.enter_context(leases.driving(session.root, journal.fence.epoch))
         capture.install()
         heartbeat.start()
         diff = self.surroundings.diff() if self.surroundings.diff is not None else None
@@ -366,6 +369,7 @@ class Engine:
             if session.dispatcher is not None:
                 session.dispatcher.close()
             capture.uninstall()
+            held.close()
         run.changes, run.undeclared = session.changes, sorted(session.undeclared)
         return run
 

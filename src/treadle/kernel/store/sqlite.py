@@ -49,6 +49,8 @@ _LOCK_TIMEOUT_S = 60.0
 _CHECKPOINT_PAGES = 4000
 """The log is brought into the file when it has so many pages (16 MB). A step writes 20 of them, many the same ones again:
 waiting longer writes each once, and the two flushes of a checkpoint come a quarter as often."""
+_PAGES_BYTES = 1 << 20
+"""A commit may well write so much at once."""
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_ROWID}
 
 
@@ -406,6 +408,8 @@ def _translate_code(code: int, error: sqlite3.Error, path: Path) -> TreadleError
             why=f"{error}.",
             fix="Look at it with: treadle doctor. Restore the newest copy if it cannot be mended.",
         )
+    if code == sqlite3.SQLITE_IOERR_WRITE and _is_at_size_limit(path):
+        return _disk_full(path, error)
     if primary == sqlite3.SQLITE_IOERR:
         return StoreUnreachable(f"The disk under {path} failed.", why=str(error), fix="Check the disk, then try again.")
     return StoreError(f"The store at {path} refused a statement.", why=str(error))
@@ -417,6 +421,17 @@ def _translate_os(error: OSError, path: Path) -> TreadleError:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return _read_only(path, error)
     return StoreUnreachable(f"The store at {path} cannot be reached.", why=str(error), fix="Check the path.")
+
+
+def _is_at_size_limit(path: Path) -> bool:
+    """Whether the process may not let the file or its log grow any further (`ulimit -f`); SQLite names only full disks."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return False
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    files = [place for place in (path, path.with_name(path.name + "-wal")) if place.exists()]
+    return limit != resource.RLIM_INFINITY and any(place.stat().st_size + _PAGES_BYTES > limit for place in files)
 
 
 def _disk_full(path: Path, error: Exception) -> DiskFull:

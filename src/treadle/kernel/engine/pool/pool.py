@@ -288,6 +288,10 @@ class ProcessPool:
         except (EOFError, OSError):
             self._lost(worker)
             return
+        except Exception:  # the step has written to the channel: nothing that comes from it can be read any more
+            self._kill(worker, "it wrote into the channel to its driver")
+            self._lost(worker)
+            return
         task, listener = worker.task, worker.listener
         if isinstance(message, Ready):
             worker.pid, worker.is_ready = message.pid, True

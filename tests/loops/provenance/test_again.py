@@ -206,6 +206,17 @@ def test_an_input_whose_bytes_are_gone_is_named(shop: Shop) -> None:
     assert "'rows' of train_on/fit is gone" in refusal.value.what
 
 
+def test_what_a_body_does_past_the_journal_is_refused_the_second_time(shop: Shop) -> None:
+    run = shop.flow.meddle()
+    moves = events(shop, "ref.moved")
+
+    with pytest.raises(NotReproducible) as refusal:
+        verify(shop, run.id)
+
+    assert "may not do this" in refusal.value.why
+    assert events(shop, "ref.moved") == moves
+
+
 def blob_of(shop: Shop, digest: str) -> Path:
     with shop.workspace.store.read() as reader:
         blob = ArtifactRows().get(reader, "default", digest).blob

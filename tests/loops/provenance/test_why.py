@@ -9,9 +9,15 @@ import pytest
 
 from tests.loops.provenance.visits import Shop
 from treadle.faces.cli import entry
+from treadle.kernel.catalog import RunRows
+from treadle.kernel.store import Transaction
 from treadle.kernel.vocabulary.datasets import RowId
 from treadle.loops.provenance import ImpactRequest, Node, WhyRequest
 from treadle.loops.provenance.errors import NothingOfThatName
+from treadle.systems.collect import NamedDataset
+from treadle.systems.monitor.alerts import Alert, Symptom
+from treadle.systems.monitor.repository import AlertRows
+from treadle.systems.train.service import PromoteModel
 
 
 def why(shop: Shop, id: str, **choices: int) -> Node:
@@ -95,6 +101,53 @@ def test_a_run_says_what_caused_it(shop: Shop) -> None:
     assert (cause.id, cause.relation, cause.title) == (event, "caused by", "visits.counted dataset/visits")
 
 
+def test_an_alert_that_started_a_training_is_told_with_its_window_and_the_model_it_watched(shop: Shop) -> None:
+    workspace = shop.workspace
+    moment = datetime(2026, 2, 8, tzinfo=UTC)
+    alert = Alert(
+        id="alert_1", monitor="mon_1", endpoint="busy", model_version="1", kind="drift", state="open",
+        symptoms=(Symptom(column="visits_7d", z=9.5, figure="psi"),), peak=9.5, threshold=4.0, first_window_at=moment,
+        last_window_at=moment, judged_window_at=moment, windows=1, quiet=0, event="", recorded_at=moment,
+    )  # fmt: skip
+
+    def opened(tx: Transaction) -> str:
+        AlertRows().insert(tx, "default", alert)
+        body = {"alert": alert.id}
+        return workspace.events.append(
+            tx, project="default", kind="alert.opened", subject="endpoint/busy", actor="mon", body=body, event_at=moment
+        )
+
+    run = workspace.engine.run(
+        shop.flow.prepare, {"day": "2026-02-02"}, caused_by=workspace.store.write(opened), now=moment
+    )
+
+    story = why(shop, run.id)
+
+    event, found = story.find("event"), story.find("alert")
+    assert event is not None
+    assert found is not None
+    assert event.facts["about"] == "2026-02-08 00:00:00Z"
+    assert (found.facts["moved"], found.facts["window"]) == ("visits_7d 9.5", "2026-02-08 00:00:00Z")
+    assert [node.id for node in found.children] == ["model/busy/1"]
+
+
+def test_rows_that_a_pipeline_landed_are_followed_both_ways(shop: Shop) -> None:
+    shop.flow.keep_busiest()
+    used = shop.flow.report()
+    datasets = shop.workspace.datasets
+    snapshot = datasets.snapshot("default", "busiest")
+
+    story = why(shop, snapshot.id)
+    raw = datasets.history(shop.workspace.caller, NamedDataset(name="visits"))[-1]
+    impact: Node = shop.ask("impact", ImpactRequest(id=raw.id))
+
+    assert "step keep_busiest/busiest" in {node.title for node in story.walk()}
+    assert raw.id in {node.id for node in story.walk()}
+    with shop.workspace.store.read() as reader:
+        (step,) = [run for run in RunRows().children(reader, "default", used.id) if run.kind == "step"]
+    assert step.id in {node.id for node in impact.walk()}
+
+
 def test_reused_results_say_from_which_run(shop: Shop) -> None:
     again = shop.flow.prepare("2026-02-15")
 
@@ -152,8 +205,6 @@ def test_impact_of_code_and_of_a_run_reaches_the_model(shop: Shop) -> None:
 
 
 def test_impact_names_aliases_of_any_name(shop: Shop) -> None:
-    from treadle.systems.train.service import PromoteModel
-
     workspace = shop.workspace
     workspace.models.promote(workspace.caller, PromoteModel(model="busy", version=1, alias="summer", reason="warm"))
 

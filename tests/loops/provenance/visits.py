@@ -50,6 +50,8 @@ import os
 import lightgbm
 import polars as pl
 import treadle as td
+from treadle.assembly import current_workspace
+from treadle.systems.train.service import PromoteModel
 from visits_views import joined, service
 
 SMOOTHING = 1.0
@@ -104,6 +106,35 @@ def vectors(visits: pl.DataFrame, day: str) -> pl.DataFrame:
 @td.pipeline
 def prepare(day: str):
     return vectors(td.dataset("visits").snapshot(), day)
+
+
+@td.step
+def busiest(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col("visits") > 30).drop("_landing", "_row")
+
+
+@td.pipeline
+def keep_busiest():
+    td.dataset("busiest").land(busiest(td.dataset("visits").snapshot()), key="all")
+
+
+@td.step
+def count_busiest(rows: pl.DataFrame) -> int:
+    return rows.height
+
+
+@td.pipeline
+def report():
+    return count_busiest(td.dataset("busiest").snapshot())
+
+
+@td.pipeline
+def meddle():
+    rows = training_rows(td.dataset("visits").snapshot())
+    workspace = current_workspace()
+    request = PromoteModel(model="busy", version=1, alias="meddled", reason="past the journal")
+    workspace.models.promote(workspace.caller, request)
+    return fit(rows, 3)
 
 
 @td.step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -16,13 +17,22 @@ from treadle.kernel.engine.service import Engine
 class Processes:
     """Starts `treadle.kernel.engine.runner`. The runner opens its own engine, by the name given here."""
 
-    def __init__(self, engine: Engine, opener: str, *, folder: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        opener: str,
+        *,
+        folder: Path,
+        environment: dict[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
         """opener: `module:function` that gives an Engine without arguments. folder: where code is unpacked.
 
-        environment: variables for the runner besides those of this process.
+        environment: variables for the runner besides those of this process. log: the file to which runners print;
+        without one they print where this process does.
         """
         self._engine, self._opener, self._folder = engine, opener, folder
-        self._environment = environment or {}
+        self._environment, self._log = environment or {}, log
 
     def start(self, firing: Firing) -> subprocess.Popen[bytes]:
         """A runner for a firing."""
@@ -41,4 +51,18 @@ class Processes:
         paths = [str(place), *(each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each)]
         environment = {**os.environ, **self._environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
         command = [publication.interpreter, "-m", "treadle.kernel.engine.runner", "--open", self._opener, *arguments]
-        return subprocess.Popen(command, cwd=place, env=environment, stdin=subprocess.DEVNULL)
+        with contextlib.ExitStack() as stack:
+            output = None
+            if self._log is not None:
+                self._log.parent.mkdir(parents=True, exist_ok=True)
+                output = stack.enter_context(self._log.open("ab"))
+            # A session of its own: Ctrl-C in the terminal is for whoever started the runner, not for the run.
+            return subprocess.Popen(
+                command,
+                cwd=place,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )

@@ -17,6 +17,7 @@ from typing import Any
 from treadle.ground.clock import from_micros, to_micros
 from treadle.ground.errors import NotFound
 from treadle.kernel.catalog.artifacts import ArtifactRows
+from treadle.kernel.engine.code import fingerprint
 from treadle.kernel.engine.code.bundling import bundle
 from treadle.kernel.engine.cron import parse
 from treadle.kernel.engine.environment import capture
@@ -51,16 +52,25 @@ def publish(
     *,
     interpreter: str = sys.executable,
     files: Iterable[str | Path] = (),
+    only_changed: bool = False,
 ) -> Publication:
     """Stores the project and makes the schedules and triggers of its pipelines live. One commit, durable.
 
-    interpreter: the Python that runs it. files: data files of the project to carry along.
+    interpreter: the Python that runs it. files: data files of the project to carry along, besides those that the
+    pipelines declare by a constant path. only_changed: what is live already is not published once more.
     """
     chosen = list(pipelines)
+    files = [*files, *_declared_files(chosen, project_root)]
     targets = {pipeline.name: _target(pipeline, project_root) for pipeline in chosen}
     made = bundle(chosen[0].function if chosen else None, project_root, files=files)
     code = engine.artifacts.put(made.content, kind="code")
     environment = engine.artifacts.put(as_json(capture(project_root)), kind="environment")
+    if only_changed:
+        with engine.store.read() as reader:
+            row = reader.find(sql.newest_publication, {"project": engine.project})
+        live = None if row is None else _publication(row)
+        if live is not None and (live.bundle, live.targets, live.interpreter) == (code.digest, targets, interpreter):
+            return live
     now = engine.clock()
     values = {
         "project": engine.project,
@@ -122,6 +132,13 @@ def _untagged(form: Any) -> Any:
             return [_untagged(item) for item in form["$tuple"]]
         return {key: _untagged(item) for key, item in form.items()}
     return [_untagged(item) for item in form] if isinstance(form, list) else form
+
+
+def _declared_files(pipelines: list[Pipeline[..., Any]], project_root: Path) -> list[str]:
+    """The files of the project that the pipelines' code declares with a constant path: a runner needs them."""
+    root = project_root.resolve()
+    found = {path for pipeline in pipelines for path in fingerprint(pipeline.function).files}
+    return sorted(path for path in found if Path(path).resolve().is_relative_to(root))
 
 
 def _target(pipeline: Pipeline[..., Any], project_root: Path) -> str:

@@ -27,6 +27,8 @@ class ServerProcess:
     serving: Path
     process: subprocess.Popen[bytes]
     announcement: Announcement
+    tie: int | None = None
+    """A descriptor whose other end the server holds: it ends when this process does, however that happens."""
 
     @classmethod
     def start(
@@ -44,15 +46,26 @@ class ServerProcess:
         """
         serving.mkdir(parents=True, exist_ok=True)
         readable, writable = os.pipe()
+        tied, tie = os.pipe()
         command = [sys.executable, "-m", "treadle.systems.serve.runtime", "--serving", str(serving)]
-        command += ["--host", host, "--port", str(port), "--ready-fd", str(writable), *arguments]
+        command += ["--host", host, "--port", str(port), "--ready-fd", str(writable)]
+        command += ["--tied-fd", str(tied), *arguments]
         try:
             with (serving / "server.log").open("ab") as log:
                 process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(writable,)
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(writable, tied),
+                    start_new_session=True,  # Ctrl-C is for us: we stop the server when we are ready to
                 )
+        except BaseException:
+            os.close(tie)
+            raise
         finally:
             os.close(writable)
+            os.close(tied)
         try:
             line = _read_line(readable, timeout_s)
         finally:
@@ -61,13 +74,14 @@ class ServerProcess:
             if line is None:
                 process.kill()
             process.wait()
+            os.close(tie)
             ending = "ended while it started" if line is not None else f"did not answer within {timeout_s:g} s"
             raise ServerDidNotStart(
                 f"The model server {ending}.",
                 why=_last_words(serving / "server.log"),
                 fix=f"Start it by hand to see more: {' '.join(command[1:5])}",
             )
-        return cls(serving, process, msgspec.json.decode(line, type=Announcement))
+        return cls(serving, process, msgspec.json.decode(line, type=Announcement), tie)
 
     @property
     def url(self) -> str:
@@ -87,12 +101,19 @@ class ServerProcess:
                 self.process.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+        self._untie()
         return self.process.wait()
 
     def kill(self) -> None:
         """Ends it at once, as a crash would."""
         self.process.kill()
         self.process.wait()
+        self._untie()
+
+    def _untie(self) -> None:
+        if self.tie is not None:
+            os.close(self.tie)
+            self.tie = None
 
 
 def _read_line(descriptor: int, timeout_s: float) -> bytes | None:

@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--port-file", type=Path, help="where to say, as JSON, who answers at which port")
     parser.add_argument("--ready-fd", type=int, help="a descriptor to say the same on, as one line, then close")
+    parser.add_argument("--tied-fd", type=int, help="a pipe of whoever started this: when it closes, this server stops")
     parser.add_argument("--log-budget-bytes", type=int, default=8 << 30, help="what unshipped predictions may hold")
     parser.add_argument("--segment-bytes", type=int, default=64 << 20, help="when a segment of the log is closed")
     parser.add_argument("--drain-s", type=float, default=30.0, help="how long a stop waits for requests in flight")
@@ -34,6 +35,7 @@ def main() -> int:
         port=given.port,
         port_file=given.port_file,
         ready_descriptor=given.ready_fd,
+        tied_descriptor=given.tied_fd,
         token=os.environ.get("TREADLE_SERVE_TOKEN") or None,
         log_budget_bytes=given.log_budget_bytes,
         segment_bytes=given.segment_bytes,

@@ -41,6 +41,8 @@ class ServerSettings:
     port: int = 0
     port_file: Path | None = None
     ready_descriptor: int | None = None
+    tied_descriptor: int | None = None
+    """A pipe whose other end is held by whoever started this server: it stops when that process is gone."""
     token: str | None = None
     log_budget_bytes: int = 8 << 30
     segment_bytes: int = 64 << 20
@@ -101,6 +103,9 @@ def _serve(
     async def main() -> None:
         watching = asyncio.create_task(_watch(app, table, loader))
         announcing = asyncio.create_task(_announce_when_started(server, settings, announcement))
+        if settings.tied_descriptor is not None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(settings.tied_descriptor, _stop_untied, loop, server, settings.tied_descriptor)
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -113,6 +118,12 @@ def _serve(
         signal.signal(stopping, lambda *_: None)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main())
+
+
+def _stop_untied(loop: asyncio.AbstractEventLoop, server: uvicorn.Server, descriptor: int) -> None:
+    """Ends the server as a signal would: nobody is left who could."""
+    loop.remove_reader(descriptor)
+    server.should_exit = True
 
 
 def _load_all(table: RouteTable) -> None:

@@ -19,7 +19,9 @@ from treadle.kernel.catalog import Run
 from treadle.kernel.catalog.service import ListRuns, RunNamed
 from treadle.loops.feedback.archive import dataset_of
 from treadle.loops.provenance import Node, WhyRequest
+from treadle.systems.design.errors import LeaderboardNotFound
 from treadle.systems.design.leaderboard import Leaderboard
+from treadle.systems.design.service import DesignNamed
 from treadle.systems.labels.records import Agreement, LabelProjectSummary
 from treadle.systems.labels.service import LabelsNamed
 from treadle.systems.monitor.alerts import Alert
@@ -122,7 +124,7 @@ def gather(workspace: td.Workspace) -> Year:
         champion=champion.number,
         quarantine=refused(workspace),
         incidents=incidents(workspace),
-        board=None,
+        board=leaderboard(workspace),
         labels=[
             (project, workspace.labels.agreement(caller, LabelsNamed(labels=project.name)))
             for project in workspace.labels.list(caller)
@@ -179,6 +181,15 @@ def incidents(workspace: td.Workspace) -> list[Incident]:
         each for state in states for each in workspace.incidents.list(workspace.caller, ListIncidents(state=state))
     ]
     return sorted(found, key=lambda incident: incident.opened_at)
+
+
+def leaderboard(workspace: td.Workspace) -> Leaderboard | None:
+    """What was tried before the first model was registered, baselines included; None where no board was kept."""
+    try:
+        found = workspace.designs.leaderboard(workspace.caller, DesignNamed(name=pipelines.MODEL))
+    except LeaderboardNotFound:
+        return None
+    return found.leaderboard
 
 
 def predictions(workspace: td.Workspace) -> pl.DataFrame:

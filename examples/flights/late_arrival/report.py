@@ -24,6 +24,7 @@ from treadle.faces.plots import Html, tag
 from treadle.loops.provenance import Node
 from treadle.systems.design.leaderboard import Leaderboard
 from treadle.systems.monitor.records import MonitorWindow
+from treadle.systems.prepare.records import Incident
 
 JSON, PAGE = "report.json", "report.html"
 
@@ -320,28 +321,55 @@ def _is_known(board: Leaderboard, metric: str) -> bool:
     return any(one.value(metric, board.split) is not None for one in board.entries)
 
 
+SHOWN = {
+    "flights": ("flight_id", "dep_delay", "arr_delay"),
+    "weather": ("origin", "time_hour", "wind_speed"),
+    "planes": ("tailnum", "year", "model", "seats"),
+}
+"""What is shown of a refused row, so that one sees why."""
+
+MOST_ROWS = 6
+
+
 def _quarantine(year: Year) -> Html:
+    datasets = sorted(year.quarantine.items(), key=lambda entry: len(entry[1].rows))
     rows = [
-        [name, tag("code", row.id), ", ".join(row.rules), _values(row.values), row.state]
-        for name, one in year.quarantine.items()
-        for row in one.rows[:20]
+        [name, ", ".join(map(_spoken, row.rules)), _values(name, row.values), row.state, tag("code", row.id)]
+        for name, one in datasets
+        for row in one.rows[:MOST_ROWS]
     ]
+    more = [
+        tag("p", f"{len(one.rows) - MOST_ROWS:,} more: ", tag("code", f"treadle quarantine list {name}"), class_="note")
+        for name, one in datasets
+        if len(one.rows) > MOST_ROWS
+    ]
+    causes: dict[tuple[str, str], list[Incident]] = {}
+    for incident in year.incidents:
+        causes.setdefault((incident.dataset, incident.rule), []).append(incident)
     opened = [
-        [incident.dataset, incident.rule, incident.title, incident.rows, incident.state] for incident in year.incidents
+        [dataset, _spoken(rule), found[0].severity, sum(one.rows for one in found), len(found), _states(found)]
+        for (dataset, rule), found in sorted(causes.items(), key=lambda entry: (entry[1][0].severity, entry[0]))
     ]
     return plots.section(
         "What the contracts refused",
-        plots.table(("dataset", "row", "rules", "what it said", "now"), rows, empty="No row was refused."),
+        plots.table(("dataset", "rule", "what it said", "now", "row"), rows, empty="No row was refused."),
+        more,
         tag("h3", "Incidents"),
-        plots.table(("dataset", "rule", "what", "rows", "state"), opened, empty="None was opened."),
+        plots.table(("dataset", "rule", "severity", "rows", "incidents", "now"), opened, empty="None was opened."),
         note="Refused rows are kept with the rule that refused them, until a person lets them in, mends them or gives them up.",
         id="quarantine",
     )
 
 
-def _values(values: dict[str, Any]) -> str:
-    shown = [f"{name} {value}" for name, value in values.items() if value is not None and not name.startswith("_")]
-    return ", ".join(shown[:8]) + (" …" if len(shown) > 8 else "")
+def _states(incidents: list[Incident]) -> str:
+    """`2 open, 5 resolved`."""
+    counts = {state: sum(one.state == state for one in incidents) for state in ("open", "muted", "resolved")}
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+
+
+def _values(dataset: str, values: dict[str, Any]) -> str:
+    names = SHOWN.get(dataset, tuple(values))
+    return ", ".join(f"{_spoken(name)} {_plain(values[name])}" for name in names if values.get(name) is not None)
 
 
 def _labels(year: Year) -> Html | None:

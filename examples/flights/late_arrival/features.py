@@ -129,6 +129,9 @@ _RATES = {  # input: (history, span, how many typical flights it is mixed with)
 }
 
 
+_HOUR = pl.col("sched_dep_at").dt.truncate("1h")
+
+
 def vectors(
     flights: pl.DataFrame, weather_rows: pl.DataFrame, plane_rows: pl.DataFrame, asked: pl.DataFrame
 ) -> pl.DataFrame:
@@ -138,23 +141,29 @@ def vectors(
     """
     entities = asked.select(
         "flight_id", "carrier", "flight", "tailnum", "origin", "dest", "distance", "sched_dep_at", "sched_arr_at",
-        as_of=pl.col("sched_dep_at") - HORIZON,
-    )  # fmt: skip
+        as_of=pl.col("sched_dep_at") - HORIZON, hour=_HOUR,
+    ).join(hour_loads(flights), on=["origin", "hour"], how="left", maintain_order="left")  # fmt: skip
     frames = {"flights": flights, "weather": weather_rows, "planes": plane_rows}
     joined = f.join_features(entities, views, frames, as_of="as_of")
     return with_inputs(pl.DataFrame(joined.table))
 
 
+def hour_loads(flights: pl.DataFrame) -> pl.DataFrame:
+    """How many flights are due to leave each airport in each hour: the schedule, which is public for thirty days.
+
+    It is counted over all flights and not over those that are asked about, so one flight has the load that a month gives it.
+    """
+    return flights.group_by("origin", hour=_HOUR).agg(origin_hour_load=pl.len().cast(pl.Float64))
+
+
 def with_inputs(joined: pl.DataFrame) -> pl.DataFrame:
-    """From what the views answer to what the model takes; row by row, but for the public schedule."""
+    """From what the views answer to what the model takes, row by row."""
     local = pl.col("sched_dep_at").dt.convert_time_zone(NEW_YORK)
-    hour = pl.col("sched_dep_at").dt.truncate("1h")
     return joined.with_columns(
         minute_of_day=(local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute()).cast(pl.Float64),
         weekday=local.dt.weekday().cast(pl.Float64),
         block_min=(pl.col("sched_arr_at") - pl.col("sched_dep_at")).dt.total_minutes().cast(pl.Float64),
         distance=pl.col("distance").cast(pl.Float64),
-        origin_hour_load=pl.len().over("origin", hour).cast(pl.Float64),
         plane_age=2013.0 - pl.col("plane_year"),
         seats=pl.col("seats").cast(pl.Float64),
         origin_delay=_drawn("origin_delay_3h", "origin_left_3h", 5, "delay"),

@@ -117,6 +117,17 @@ def test_a_row_that_still_breaks_its_rule_stays_out_and_a_mended_one_comes_back(
     assert treadle("datasets", "show", "sales")[1]["rows"] == DAYS - len(BAD_ROWS) + 1
 
 
+def test_a_row_that_somebody_found_right_comes_back_under_a_waiver(treadle):
+    _, quarantine = treadle("quarantine", "list", "sales", "--rule", "cups.range")
+    row = quarantine["rows"][-1]["id"]
+
+    code, refused = treadle("quarantine", "release", "sales", row, "--reason", "a feast", "--waive", "cups")
+    assert (code, refused["code"]) == (2, "quarantine.waiver_refused")
+    code, back = treadle("quarantine", "release", "sales", row, "--reason", "a feast", "--waive", "cups.range")
+
+    assert (code, back["rows"], back["still_held"]) == (0, [row], {})
+
+
 def test_giving_rows_up_is_asked_for(treadle):
     _, quarantine = treadle("quarantine", "list", "sales", "--rule", "cups.range")
     row = quarantine["rows"][0]["id"]

@@ -10,9 +10,12 @@ import pytest
 
 import treadle as td
 from treadle import design
+from treadle.faces.cli import entry
 from treadle.faces.sdk.design import NotOfASpec
 from treadle.systems.design import DesignNamed
 from treadle.systems.design.errors import InvalidModelSpec, LeaderboardNotFound, ModelSpecNotFound
+from treadle.systems.train import Registration
+from treadle.systems.train.service import RegisterModel
 
 SPEC = """
 name = "slopes"
@@ -177,6 +180,24 @@ def test_a_file_that_contradicts_itself_is_refused(home, tmp_path):
 
     with pytest.raises(InvalidModelSpec):
         td.register_spec(tmp_path / "bad.toml")
+
+
+def test_the_card_of_a_version_is_read_at_the_terminal(home, capsys):
+    done = tried().value
+    home.models.register(
+        home.caller,
+        RegisterModel(
+            registration=Registration(model="slopes", digest=done["digest"], signature={}, card=done["card"])
+        ),
+    )
+
+    assert entry.main(["models", "card", "slopes", "--home", str(home.home)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("# slopes")
+    assert "## Evidence" in shown
+    assert entry.main(["models", "show", "slopes", "--home", str(home.home)]) == 0
+    assert "treadle models card slopes 1" in capsys.readouterr().out
+    assert design.last_trained("slopes") == NOON
 
 
 def test_a_model_without_versions_was_never_trained(home):

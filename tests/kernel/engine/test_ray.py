@@ -26,12 +26,12 @@ def test_steps_run_on_ray_and_say_how_they_end(tmp_path: Path) -> None:
         noisy = engine.run(sample.named, {"name": "printing_bytes", "argument": 1}, executor="ray")
         kept = engine.run(sample.named, {"name": "resuming", "argument": str(tmp_path)}, executor="ray")
         again = engine.run(sample.fanned, {"n": 6})
+        value, metrics = load(run.value), dict(run.value.metrics)
     finally:
         engine.close()
         engine.store.close()
 
-    assert load(run.value) == 21
-    assert dict(run.value.metrics) == {"count": 6.0}
+    assert (value, metrics) == (21, {"count": 6.0})
     assert isinstance(late.error, StepTimedOut)
     assert isinstance(dead.error, WorkerDied)
     assert noisy.status == "done"

@@ -132,7 +132,9 @@ def test_alerts_start_retrainings_and_these_end_in_decisions(report, workspace):
     assert {alert["id"] for alert in report["alerts"]} == alerts
     assert report["retrains"]
     assert {retrain["caused_by"] for retrain in report["retrains"]} <= alerts
-    assert {retrain["run"] for retrain in report["retrains"]} <= {one["run"] for one in report["decisions"]}
+    trained = {retrain["run"]: retrain["caused_by"] for retrain in report["retrains"] if retrain["trained"]}
+    assert trained
+    assert trained == {one["run"]: one["caused_by"] for one in report["decisions"] if one["caused_by"]}
 
 
 def test_the_decisions_are_the_evidence_of_every_version(report, workspace):

@@ -53,10 +53,11 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Retrain:
-    """A run that an alert has started."""
+    """A run that an alert has started. trained: whether it made a version; soon after a training it makes none."""
 
     run: Run
     alert: Alert | None
+    trained: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +104,16 @@ def gather(workspace: td.Workspace) -> Year:
     alerts = sorted(workspace.alerts.list(caller, ListAlerts(limit=1000)), key=lambda alert: alert.recorded_at)
     by_event = {alert.event: alert for alert in alerts}
     runs = workspace.runs.newest(caller, ListRuns(limit=1000)).items
-    retrains = [
-        Retrain(run=run, alert=by_event.get(run.caused_by or ""))
-        for run in reversed(runs)
-        if run.name == pipelines.retrain.name
-    ]
     versions = sorted(
         workspace.models.versions(caller, ModelNamed(model=pipelines.MODEL)), key=lambda version: version.number
     )
+    decided = decisions(workspace, versions, by_event)
+    challenged = {decision.run for decision in decided}
+    retrains = [
+        Retrain(run=run, alert=by_event.get(run.caused_by or ""), trained=run.id in challenged)
+        for run in reversed(runs)
+        if run.name == pipelines.retrain.name
+    ]
     champion = workspace.models.get(caller, VersionNamed(model=pipelines.MODEL, version="champion")).version
     predicted = predictions(workspace)
     example = example_of(predicted, champion)
@@ -119,7 +122,7 @@ def gather(workspace: td.Workspace) -> Year:
         windows=workspace.monitors.windows(caller, ListWindows(name=pipelines.ENDPOINT)),
         alerts=alerts,
         retrains=retrains,
-        decisions=decisions(workspace, versions, by_event),
+        decisions=decided,
         versions=versions,
         champion=champion.number,
         quarantine=refused(workspace),
@@ -248,6 +251,7 @@ def as_report(year: Year, *, seconds: float) -> dict[str, Any]:
                 "event": one.run.caused_by,
                 "at": _date(one.run.now_at),
                 "status": one.run.status,
+                "trained": one.trained,
             }
             for one in year.retrains
         ],

@@ -71,7 +71,7 @@ def _numbers(year: Year) -> Html:
             ("flights asked about", f"{year.predicted.height:,}"),
             ("weeks judged", f"{len({window.starts_at for window in year.windows})}"),
             ("alerts", len(year.alerts)),
-            ("retrainings they caused", len(year.retrains)),
+            ("trainings they caused", sum(one.trained for one in year.retrains)),
             ("challenges won", f"{promoted} of {len(year.decisions)}"),
             ("rows in quarantine", year.refused_rows),
         ]
@@ -285,9 +285,10 @@ def story(year: Year) -> list[tuple[datetime, str, str, str]]:
         what = f"Drift alert: {moved}" if alert.kind == "drift" else f"Performance alert: {moved}"
         found.append((alert.first_window_at + week, "alert", f"{what}, threshold {alert.threshold:.1f}.", alert.id))
     for one in year.retrains:
-        if one.run.status not in ("done", "cached"):
-            text = f"The retraining that followed ended as {one.run.status}."
-            found.append((one.run.now_at or one.run.recorded_at, "refused", text, one.run.id))
+        if not one.trained:
+            is_done = one.run.status == "done"
+            text = "Not trained again so soon." if is_done else f"The run that followed ended as {one.run.status}."
+            found.append((one.run.now_at or one.run.recorded_at, "rested", text, one.run.id))
     for decision in year.decisions:
         kind = "promoted" if decision.promoted else "refused"
         found.append((decision.at, kind, f"Version {decision.version}. {decision.reason}", decision.run))

@@ -263,8 +263,8 @@ def timeline(facts: dict[str, Any]) -> list[tuple[object, ...]]:
     week_of = {alert["id"]: alert["week"] for alert in facts["alerts"]}
     for retrain in facts["retrains"]:
         decision = decided.get(retrain["run"])
-        outcome = f"ended as {retrain['status']}" if decision is None else _outcome(decision)
-        happened.setdefault(week_of.get(retrain["caused_by"], retrain["at"]), []).append(f"retrained, {outcome}")
+        week = week_of.get(retrain["caused_by"], retrain["at"])
+        happened.setdefault(week, []).append(_outcome(retrain, decision))
     told: set[str] = set()
     rows: list[tuple[object, ...]] = []
     for place, week in enumerate(facts["weeks"]):
@@ -278,11 +278,14 @@ def timeline(facts: dict[str, Any]) -> list[tuple[object, ...]]:
     return rows
 
 
-def _outcome(decision: dict[str, Any]) -> str:
+def _outcome(retrain: dict[str, Any], decision: dict[str, Any] | None) -> str:
+    """What came of an alert: a version that was promoted or refused, or none."""
+    if decision is None:
+        return "not trained again so soon" if retrain["status"] == "done" else f"retraining {retrain['status']}"
     version = "v" + decision["model_version"].rpartition("/")[2]
     gain = decision["figures"].get("difference")
     by = "" if gain is None else f" ({gain:+.4f} AUC)"
-    return f"{version} promoted{by}" if decision["promoted"] else f"{version} refused{by}"
+    return f"retrained, {version} {'promoted' if decision['promoted'] else 'refused'}{by}"
 
 
 def _draw(paper: Paper, answer: dict[str, Any]) -> None:

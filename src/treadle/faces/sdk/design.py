@@ -42,6 +42,7 @@ from treadle.systems.design.baselines import fit as fit_baseline
 from treadle.systems.design.baselines import from_json as baseline_from_json
 from treadle.systems.design.errors import LeaderboardNotFound
 from treadle.systems.design.service import card_content
+from treadle.systems.design.spec import as_json
 
 if TYPE_CHECKING:
     from treadle.kernel.store import Transaction
@@ -172,7 +173,7 @@ def leaderboard(
     bar = next((line for line in board.entries if line.kind == "baseline"), None)
     return Board(
         leaderboard=board,
-        digest=workspace.designs.leaderboard(workspace.caller, DesignNamed(name=spec.name)).digest,
+        digest=workspace.artifacts.digest(as_json(board)),
         best=handles[best.name],
         bar=None if bar is None else handles[bar.name],
         entry=best,

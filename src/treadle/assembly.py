@@ -10,7 +10,7 @@ only here do systems meet: what one needs as a port, another offers, and the lin
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from treadle.kernel.engine.ports import Executor
     from treadle.kernel.engine.scheduler import Scheduler
     from treadle.kernel.engine.service import Engine
+    from treadle.kernel.engine.session import Session
     from treadle.kernel.events import EventLog
     from treadle.kernel.events.service import Activity
     from treadle.kernel.governance import Bound, Caller
@@ -86,13 +87,22 @@ _EXECUTORS = {"in-process": "inprocess", "pool": "pool", "ray": "ray"}
 class Workspace:
     """See the module. Close it when done, or use it as a context."""
 
-    def __init__(self, settings: Settings, *, actor: str | None = None, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        actor: str | None = None,
+        clock: Clock = system_clock,
+        show: Callable[[Session, str], Any] | None = None,
+    ) -> None:
+        """show: what shows a run while it works; see `Engine`."""
         self.settings = settings
         self.home: Path = settings.home
         self.project: str = settings.project
         self.actor = actor or _person()
         self.clock: Clock = clock
         self.new_id: NewId = new_id
+        self._show = show
         self._open: list[Any] = []
 
     def __enter__(self) -> Workspace:
@@ -185,6 +195,7 @@ class Workspace:
                     environment=self._record_environment,
                     bundle=self._record_code,
                 ),
+                show=self._show,
                 beat_s=self.settings.heartbeat_s,
                 lease_s=self.settings.lease_s,
                 bundler=bundler(self.artifacts, self.settings.project_root),
@@ -445,8 +456,8 @@ class Workspace:
         from treadle.kernel.engine.processes import Processes
         from treadle.kernel.engine.scheduler import Scheduler
 
-        code = self.home.absolute() / "code"
-        runners = Processes(self.engine, _OPENER, folder=code, environment=self.environment())
+        code, log = self.home.absolute() / "code", self.home.absolute() / "logs" / "runners.log"
+        runners = Processes(self.engine, _OPENER, folder=code, environment=self.environment(), log=log)
         return Scheduler(self.engine, runners)
 
     @contextlib.contextmanager

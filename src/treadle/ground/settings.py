@@ -152,6 +152,7 @@ class Settings:
     token = Setting(_text, "", "The token for `server`; when empty, that of the home's file api.token.", secret=True)
     host = Setting(_text, "127.0.0.1", "The address that `treadle up` listens on; loopback only.")
     port = Setting(_whole(0, 65535), 4700, "The port that `treadle up` listens on; 0 takes a free one.")
+    serve_port = Setting(_whole(0, 65535), 4701, "The port of the model server of `treadle up`; 0 takes a free one.")
     body_max_bytes = Setting(_whole(1024), 64 << 20, "The largest request body that the API reads.")
     executor = Setting(_one_of(*EXECUTORS), "in-process", "Where steps run: in-process, pool or ray.")
     workers = Setting(_whole(0), 0, "Processes in the pool; 0 for one a core.")

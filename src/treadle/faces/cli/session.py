@@ -14,7 +14,12 @@ from treadle.ground.errors import Denied
 from treadle.ground.settings import Settings
 
 if TYPE_CHECKING:
+    from treadle.faces.cli.progress_bar import ProgressBar
+    from treadle.faces.cli.progress_lines import ProgressLines
     from treadle.faces.sdk.client import Client
+    from treadle.kernel.engine.session import Session as RunSession
+
+    Shown = ProgressBar | ProgressLines
 
 
 class NotConfirmed(Denied):
@@ -29,6 +34,8 @@ class Session:
     def __init__(self, output: Output, flags: dict[str, object]) -> None:
         self.out = output
         self._flags = flags
+        self.is_verbose = False
+        """Whether a run says each step on a line of its own."""
         self._closing: list[Callable[[], None]] = []
 
     @cached_property
@@ -39,9 +46,15 @@ class Session:
     @cached_property
     def workspace(self) -> Workspace:
         """The store, the engine and the services of this process; for commands that run code here."""
-        workspace = Workspace(self.settings)
+        workspace = Workspace(self.settings, show=None if self.out.as_json else self.show)
         self._closing.append(workspace.close)
         return workspace
+
+    def show(self, running: RunSession, name: str) -> Shown | None:
+        """What is shown of a run while it works: lines if asked for, else a line that changes, at a terminal alone."""
+        from treadle.faces.cli import progress_bar, progress_lines  # a run of three steps need not pay for them
+
+        return progress_lines.shown(running, name) if self.is_verbose else progress_bar.shown(running, name)
 
     @cached_property
     def client(self) -> Client:

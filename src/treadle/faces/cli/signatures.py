@@ -11,6 +11,7 @@ import argparse
 import inspect
 import types
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
@@ -43,6 +44,17 @@ class Parser(argparse.ArgumentParser):
         is_option = unknown.startswith("-")
         why = did_you_mean(unknown.split()[0], options) if is_option else f"It is used so: {self.usage}"
         raise UsageWrong(f"{message[:1].upper()}{message[1:]}.", why=why, fix=f"See: {self.prog} --help")
+
+
+def read_time(text: str | None) -> datetime | None:
+    """A time as people write it (`2013-04-01`, `2013-04-01T12:00Z`), UTC where it names no zone. Raises UsageWrong."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageWrong(f"{text!r} is no time.", why=str(error), fix="2013-04-01, or 2013-04-01T12:00Z") from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def parser_of(entry: Entry, function: Callable[..., int | None]) -> Parser:

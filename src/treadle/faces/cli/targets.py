@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from treadle.faces.cli.signatures import UsageWrong
+from treadle.faces.project_files import pipeline_files
 from treadle.ground.errors import InvalidInput, NotFound, did_you_mean
 from treadle.kernel.engine.pipelines import Pipeline
+from treadle.kernel.engine.rerunning import nothing_starts
 
 
 class TargetNotFound(NotFound):
@@ -35,11 +37,7 @@ def find_pipeline(target: str, project_root: Path) -> Pipeline[..., Any]:
     """The pipeline of a target. Raises TargetNotFound, TargetBroken, or UsageWrong when there are several to choose from."""
     place, _, name = target.partition(":")
     module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place, project_root)
-    found = {
-        attribute: value
-        for attribute, value in vars(module).items()
-        if isinstance(value, Pipeline) and (attribute == name or value.function.__module__ == module.__name__)
-    }
+    found = _own_pipelines(module, name)
     if name:
         if name not in found:
             raise TargetNotFound(f"There is no pipeline {name!r} in {place}.", why=did_you_mean(name, found))
@@ -52,6 +50,34 @@ def find_pipeline(target: str, project_root: Path) -> Pipeline[..., Any]:
             f"There are {len(found)} pipelines in {place}: {names}.", fix=f"Name one: {place}:{min(found)}"
         )
     return next(iter(found.values()))
+
+
+def project_pipelines(targets: list[str], project_root: Path) -> list[Pipeline[..., Any]]:
+    """The pipelines of some targets; of a target that names a file or module, all of it; without any, all of the project.
+
+    Nothing that importing the code would run is run. Raises TargetNotFound, TargetBroken, or UsageWrong when two
+    pipelines have one name.
+    """
+    found: dict[str, Pipeline[..., Any]] = {}
+    with nothing_starts():
+        for target in targets or map(str, pipeline_files(project_root)):
+            place, _, name = target.partition(":")
+            if name:
+                chosen = [find_pipeline(target, project_root)]
+            else:
+                module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place, project_root)
+                chosen = list(_own_pipelines(module).values())
+                if not chosen and targets:
+                    raise TargetNotFound(f"There is no pipeline in {place}.", fix="Mark a function with @td.pipeline.")
+            for pipeline in chosen:
+                other = found.setdefault(pipeline.name, pipeline)
+                if other is not pipeline:
+                    raise UsageWrong(
+                        f"Two pipelines are named {pipeline.name!r}.",
+                        why=f"One is in {other.function.__module__}, one in {pipeline.function.__module__}.",
+                        fix="Name one of them otherwise: @td.pipeline(name=…), or publish one by its target.",
+                    )
+    return list(found.values())
 
 
 def bind_parameters(pipeline: Pipeline[..., Any], pairs: list[str] | None) -> dict[str, Any]:
@@ -82,6 +108,15 @@ def bind_parameters(pipeline: Pipeline[..., Any], pairs: list[str] | None) -> di
             fix=" ".join(f"-p {name}=…" for name in missing),
         )
     return pipeline.bind((), given)
+
+
+def _own_pipelines(module: ModuleType, name: str = "") -> dict[str, Pipeline[..., Any]]:
+    """The pipelines that a module defines, and the one of that name even if it only imports it."""
+    return {
+        attribute: value
+        for attribute, value in vars(module).items()
+        if isinstance(value, Pipeline) and (attribute == name or value.function.__module__ == module.__name__)
+    }
 
 
 def _read(pipeline: Pipeline[..., Any], name: str, text: str) -> Any:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
+from treadle.ground.clock import from_micros
 from treadle.kernel.catalog.records import Run
-from treadle.kernel.catalog.runs import RunRows
+from treadle.kernel.catalog.runs import RunRows, sql
 from treadle.kernel.governance import Caller, verb
-from treadle.kernel.store import Store
+from treadle.kernel.store import Reader, Store
 from treadle.kernel.vocabulary.pages import Page
+
+FOLLOW_EVERY_S = 0.5
+_LATE_US = 10_000_000
+"""Workers and driver say their times themselves; a chunk may come in so much later than one with a later time."""
+_AT_WORK = ("queued", "running", "waiting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +44,30 @@ class RunSheet:
     below: list[Run]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLogs:
+    """What was printed inside a run. `follow` goes on until the run has ended."""
+
+    run: str
+    follow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogChunk:
+    """Text that one step printed; `stream` is stdout or stderr. A chunk may end in the middle of a line."""
+
+    run: str
+    path: str
+    stream: str
+    content: str
+    recorded_at: datetime
+
+
 class Runs:
     """The service."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._rows = store, RunRows()
+    def __init__(self, store: Store, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._store, self._rows, self._sleep = store, RunRows(), sleep
 
     @verb("runs.list", permission="run.read")
     def newest(self, caller: Caller, request: ListRuns) -> Page[Run]:
@@ -56,6 +84,34 @@ class Runs:
             run = self._rows.get(reader, caller.project, request.run)
             inside = self._rows.children(reader, caller.project, run.root)
         return RunSheet(run=run, below=inside if run.id == run.root else _below(run, inside))
+
+    @verb("runs.logs", permission="run.read", shape="stream")
+    def logs(self, caller: Caller, request: RunLogs) -> Iterator[LogChunk]:
+        """What the steps of a run printed, in the order in which it was written. Raises RunNotFound."""
+        seen: dict[str, int] = {}
+        since = 0
+        while True:
+            with self._store.read() as reader:
+                run = self._rows.get(reader, caller.project, request.run)
+                is_over = run.status not in _AT_WORK
+                chosen = self._inside(reader, run)
+                found = reader.all(
+                    sql.logs_of_root,
+                    {"project": caller.project, "root": run.root, "since": since - _LATE_US},
+                )
+            for one, path, ordinal, stream, content, at in found:
+                if (chosen is None or one in chosen) and ordinal > seen.get(one, -1):
+                    seen[one], since = ordinal, max(since, at)
+                    yield LogChunk(run=one, path=path, stream=stream, content=content, recorded_at=from_micros(at))
+            if is_over or not request.follow:
+                return
+            self._sleep(FOLLOW_EVERY_S)
+
+    def _inside(self, reader: Reader, run: Run) -> set[str] | None:
+        """The ids of a run and of those below it; None for a root, which has all."""
+        if run.id == run.root:
+            return None
+        return {run.id, *(one.id for one in _below(run, self._rows.children(reader, run.project, run.root)))}
 
 
 def _below(run: Run, inside: list[Run]) -> list[Run]:

@@ -38,6 +38,11 @@ select project, id, kind, name, path, parent, root, status, attempt, epoch, key,
     recorded_at, started_at, ended_at, lease_owner, lease_until
 from run where project = :project and root = :root and id <> :root order by id;
 
+-- name: logs_of_root
+select l.run, r.path, l.ordinal, l.stream, l.content, l.at
+from log_chunk l join run r on r.project = l.project and r.id = l.run
+where l.project = :project and r.root = :root and l.at >= :since order by l.at, l.run, l.ordinal;
+
 -- name: insert_run
 insert into run (project, id, kind, name, path, parent, root, status, attempt, epoch, key, key_parts, code_digest,
     bundle_digest, environment_digest, params, seed, now_at, actor, host, pid, caused_by, reused_from, notes, error,

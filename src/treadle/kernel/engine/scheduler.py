@@ -48,6 +48,7 @@ class Started(Protocol):
 
     def poll(self) -> int | None: ...
     def wait(self) -> int: ...
+    def terminate(self) -> None: ...
 
 
 class Starter(Protocol):
@@ -88,6 +89,18 @@ class Scheduler:
                 runner.wait()
             if not fresh and not self._runners:
                 return started
+
+    def stop(self) -> list[str]:
+        """Ends the runners that work; answers the firings and runs that they had. A scheduler goes on with them when
+        their leases have run out."""
+        self._reap()
+        ended = sorted(self._runners)
+        for runner in self._runners.values():
+            runner.terminate()
+        for runner in self._runners.values():
+            runner.wait()
+        self._runners = {}
+        return ended
 
     def run_until(
         self, ended: threading.Event, *, every_s: float = 1.0, report: Callable[[TreadleError], None]

@@ -12,6 +12,7 @@ import polars as pl
 
 from treadle.kernel.governance import Caller
 from treadle.systems.collect import Datasets
+from treadle.systems.serve.records import ListPredictions, PredictionLine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,33 @@ class LandedPredictions:
     def land(self, endpoint: str, table: pa.Table, landing_id: str) -> None:
         """Lands the rows; the same landing id again answers the landing that stands."""
         self._datasets.land(self._caller, dataset_of(endpoint), table, key=landing_id, event_column="event_at")
+
+    def newest(self, wanted: ListPredictions) -> list[PredictionLine]:
+        """The newest predictions that are asked for, newest first. An id begins with its time, so ids are sorted."""
+        if wanted.endpoint is not None:
+            names = [dataset_of(wanted.endpoint)]
+        else:
+            names = [one.name for one in self._datasets.list(self._caller) if one.name.startswith(PREFIX)]
+        found = [line for name in names for line in self._newest_of(name, wanted)]
+        return sorted(found, key=lambda line: line.prediction_id, reverse=True)[: wanted.limit]
+
+    def _newest_of(self, dataset: str, wanted: ListPredictions) -> list[PredictionLine]:
+        project = self._caller.project
+        snapshot = self._datasets.find_snapshot(project, dataset)
+        if snapshot is None:
+            return []
+        rows = self._datasets.scan(project, snapshot)
+        if wanted.after is not None:
+            rows = rows.filter(pl.col("prediction_id") < wanted.after)
+        if wanted.entity is not None:
+            rows = rows.filter(pl.col("entity") == wanted.entity)
+        if wanted.since is not None:
+            rows = rows.filter(pl.col("recorded_at") >= wanted.since)
+        if wanted.until is not None:
+            rows = rows.filter(pl.col("recorded_at") < wanted.until)
+        columns = list(PredictionLine.__dataclass_fields__)
+        chosen = rows.select(columns).top_k(wanted.limit, by="prediction_id").collect()
+        return [PredictionLine(**row) for row in chosen.to_dicts()]
 
     def call_of(self, prediction_id: str) -> pa.Table | None:
         """All rows of the call that made a prediction."""

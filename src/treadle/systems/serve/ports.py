@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from treadle.ground.digests import Digest
+from treadle.systems.serve.records import ListPredictions, PredictionLine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +53,10 @@ class PredictionSink(Protocol):
 
 class PredictionArchive(Protocol):
     """Shipped predictions, looked up again."""
+
+    def newest(self, wanted: ListPredictions) -> Sequence[PredictionLine]:
+        """The newest shipped predictions that are asked for, newest first, `wanted.limit` at most."""
+        ...
 
     def call_of(self, prediction_id: str) -> pa.Table | None:
         """All rows of the call that made a prediction, as they were landed; None when there is no such prediction."""

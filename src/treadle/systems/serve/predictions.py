@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treadle.ground.errors import TreadleError
 from treadle.kernel.governance import Caller, verb
+from treadle.kernel.vocabulary.pages import Page
 from treadle.systems.serve.area import ServingArea
 from treadle.systems.serve.errors import PredictionNotFound
 from treadle.systems.serve.ports import PredictionArchive
-from treadle.systems.serve.records import PredictionRecord, Replay
+from treadle.systems.serve.records import ListPredictions, PredictionLine, PredictionRecord, Replay
 from treadle.systems.serve.replay import record_of, recorded_call, replay_call, table_of
 from treadle.systems.serve.runtime.log import find_call
 
@@ -30,6 +31,15 @@ class Predictions:
 
     def __init__(self, serving: Callable[[str], Path], archive: PredictionArchive | None = None) -> None:
         self._serving, self._archive = serving, archive
+
+    @verb("predictions.list", permission="prediction.read")
+    def list(self, caller: Caller, request: ListPredictions) -> Page[PredictionLine]:
+        """Predictions that have landed, the newest first, a page at a time. They land within a second while `up` works."""
+        if self._archive is None:
+            return Page(items=[])
+        limit = min(max(request.limit, 1), 1000)
+        found = [*self._archive.newest(replace(request, limit=limit + 1))]
+        return Page(items=found[:limit], next=found[limit - 1].prediction_id if len(found) > limit else None)
 
     @verb("predictions.get", permission="prediction.read")
     def get(self, caller: Caller, request: PredictionNamed) -> PredictionRecord:

@@ -116,6 +116,36 @@ class PredictionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionLine:
+    """One prediction in a list. `output`: the score."""
+
+    prediction_id: str
+    endpoint: str
+    revision: int
+    model: str
+    model_version: str
+    recorded_at: datetime
+    event_at: datetime
+    entity: str | None
+    output: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPredictions:
+    """Shipped predictions, newest first. endpoint: of this one alone. entity: about this one alone.
+
+    since, until: those that were made in this window, `since <= recorded_at < until`. after: a page's `next`.
+    """
+
+    endpoint: str | None = None
+    entity: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 50
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """A past call, run again with the same shape. `reason` says what may explain a verdict other than identical."""
 

@@ -25,6 +25,8 @@ Parameters = Annotated[
 Seed = Annotated[int, "what the seeds of steps are derived from"]
 FromStep = Annotated[str | None, Option("run this step again whatever is known, and what then differs", metavar="STEP")]
 
+Verbose = Annotated[bool, Option("say each step on a line of its own, as it begins, goes on and ends", short="v")]
+
 
 def run(
     session: Session,
@@ -34,11 +36,13 @@ def run(
     seed: Seed = 0,
     fresh: Annotated[bool, "use nothing that is known"] = False,
     from_step: FromStep = None,
+    verbose: Verbose = False,
 ) -> int:
     """Runs the pipeline in this process; steps whose results are known are not run again.
 
     A run that was stopped, killed or failed can be resumed. Exit code 1 when it failed.
     """
+    session.is_verbose = verbose
     with _at_work(session):
         pipeline = find_pipeline(target, session.settings.project_root)
         arguments = bind_parameters(pipeline, parameters)
@@ -78,8 +82,10 @@ def resume(
     target: Annotated[str | None, "the pipeline's target, where the run does not say it (a notebook, a script)"] = None,
     *,
     from_step: FromStep = None,
+    verbose: Verbose = False,
 ) -> int:
     """Goes on with a run that was stopped, killed or failed, or that waited: what it has finished is not run again."""
+    session.is_verbose = verbose
     with _at_work(session):
         pipeline = _pipeline_of(session, run, target)
         done = session.workspace.engine.resume(run, pipeline, from_step=from_step)

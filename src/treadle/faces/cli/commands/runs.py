@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from treadle.faces.cli.output import compact
 from treadle.faces.cli.rendering import Branch, Paper, cell, duration
 from treadle.faces.cli.session import Session
 
@@ -54,14 +55,46 @@ def show(session: Session, run: Annotated[str, "the run's id (run_…)"]) -> Non
                 "reused from": found.reused_from,
                 "code": found.bundle_digest,
                 "environment": found.environment_digest,
-                "error": None if not found.error else found.error.get("message"),
+                "error": (found.error or {}).get("what"),
+                "why": (found.error or {}).get("why"),
+                "fix": (found.error or {}).get("fix"),
             }
         )
+        if (found.error or {}).get("traceback"):
+            paper.title("Traceback")
+            paper.line(found.error["traceback"].rstrip())
         if sheet.below:
             paper.line()
             paper.tree(grown(found, sheet.below))
 
     session.out.show(sheet, draw)
+
+
+def logs(
+    session: Session,
+    run: Annotated[str, "the run's id (run_…), of a pipeline or of a step"],
+    *,
+    follow: Annotated[bool, "go on until the run has ended"] = False,
+) -> None:
+    """What the steps of a run printed, a line each with the step before it; with --json one JSON document a line.
+
+    What a step prints is written once a second while it works.
+    """
+    begun = ""
+    for chunk in session.client.runs.logs(run=run, follow=follow):
+        if session.out.as_json:
+            session.out.stdout.write(compact(chunk) + "\n")
+        else:
+            step = chunk.path.partition("/")[2] or chunk.path
+            for line in chunk.content.splitlines(keepends=True):
+                if begun not in ("", step):
+                    session.out.stdout.write("\n")  # another step's chunk ended in the middle of a line
+                    begun = ""
+                session.out.stdout.write(line if begun else f"{step} | {line}")
+                begun = "" if line.endswith("\n") else step
+        session.out.stdout.flush()
+    if begun:
+        session.out.stdout.write("\n")
 
 
 def grown(root: Any, below: list[Any]) -> Branch:

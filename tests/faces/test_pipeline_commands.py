@@ -254,3 +254,83 @@ def test_the_command_line_runs_in_a_process_of_its_own(project):
     assert "forecast/evaluate" in done.stdout
     assert (project / "elsewhere").is_dir()
     assert not (project / ".treadle").exists()
+
+
+def test_publishing_makes_live_what_the_project_declares_and_takes_back_what_it_no_longer_does(project, treadle):
+    text = Path("pipeline.py").read_text()
+    Path("pipeline.py").write_text(text.replace("@td.pipeline", '@td.pipeline(schedule="0 3 * * *")'))
+    _, first, _ = treadle("publish")
+    _, same, _ = treadle("publish", "--if-changed")
+    sys.modules.pop("pipeline")
+    Path("pipeline.py").write_text(text)
+    _, second, _ = treadle("publish", "--if-changed")
+
+    assert first["live"] == [{"pipeline": "forecast", "when": "0 3 * * *", "of": "UTC"}]
+    assert same["publication"] == first["publication"] != second["publication"]
+    assert second["live"] == []
+
+
+def test_publishing_finds_every_pipeline_of_the_project_and_runs_none(project, treadle):
+    (project / "flows").mkdir()
+    (project / "flows" / "other.py").write_text(
+        "import treadle as td\n@td.pipeline\ndef nightly():\n    return 1\n\nif __name__ == '__main__':\n    nightly()\n"
+    )
+
+    _, answer, _ = treadle("publish")
+
+    assert answer["pipelines"] == ["forecast", "nightly"]
+    assert treadle("runs", "list")[1]["items"] == []
+
+
+def test_a_script_that_would_run_while_it_is_published_is_refused(project, treadle):
+    (project / "other.py").write_text("import treadle as td\n@td.pipeline\ndef now():\n    return 1\n\nnow()\n")
+
+    code, _, errors = treadle("publish", "other.py")
+
+    assert code == 2
+    assert "__main__" in errors
+
+
+def test_what_steps_printed_is_there_to_be_read_for_a_run_and_for_a_step(project, treadle, capsys):
+    text = Path("pipeline.py").read_text()
+    Path("pipeline.py").write_text(
+        text.replace("    inputs =", "    print('fitting')\n    print('rows', 1)\n    inputs =")
+    )
+    _, ran, _ = treadle("run", "pipeline.py")
+    fit = next(step["run"] for step in ran["steps"] if step["path"] == "forecast/fit")
+
+    assert entry.main(["runs", "logs", ran["run"], "--follow"]) == 0
+    whole = capsys.readouterr().out
+    assert entry.main(["runs", "logs", fit]) == 0
+    of_step = capsys.readouterr().out
+    assert entry.main(["runs", "logs", ran["run"], "--json"]) == 0
+    chunks = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert "fit | fitting\nfit | rows 1\n" in whole
+    assert of_step == "fit | fitting\nfit | rows 1\n"
+    assert {(chunk["path"], chunk["stream"]) for chunk in chunks} >= {("forecast/fit", "stdout")}
+
+
+def test_each_step_is_said_on_a_line_of_its_own_where_that_is_asked_for(project, capsys):
+    assert entry.main(["run", "pipeline.py", "-v"]) == 0
+    first = capsys.readouterr().err
+    assert entry.main(["run", "pipeline.py", "-v"]) == 0
+    second = capsys.readouterr().err
+
+    for name in ("read", "features", "fit", "evaluate"):
+        assert f"done      forecast/{name}  " in first
+        assert f"cached    forecast/{name}  known from run_" in second
+
+
+def test_a_failed_step_is_shown_with_its_reason_and_where_it_failed(project, treadle, capsys):
+    text = Path("pipeline.py").read_text()
+    Path("pipeline.py").write_text(text.replace("    inputs =", "    raise ValueError('no rows')\n    inputs ="))
+    code, ran, _ = treadle("run", "pipeline.py")
+    fit = next(step["run"] for step in ran["steps"] if step["path"] == "forecast/fit")
+
+    assert entry.main(["runs", "show", fit]) == 0
+
+    shown = capsys.readouterr().out
+    assert code == 1
+    assert "The step 'forecast/fit' raised ValueError: no rows" in shown
+    assert "pipeline.py" in shown

@@ -14,11 +14,16 @@ from typing import Any
 
 import msgspec
 
+import treadle
 from treadle.faces.cli.signatures import UsageWrong
 from treadle.faces.project_files import pipeline_files
-from treadle.ground.errors import InvalidInput, NotFound, did_you_mean
+from treadle.ground.errors import InvalidInput, NotFound, TreadleError, did_you_mean
 from treadle.kernel.engine.pipelines import Pipeline
 from treadle.kernel.engine.rerunning import nothing_starts
+
+
+_NOT_THE_USERS = (str(Path(importlib.__file__).parent), str(Path(treadle.__file__).parent))
+"""Where the lines of Python's import and of Treadle are: errors are shown at the user's own."""
 
 
 class TargetNotFound(NotFound):
@@ -172,8 +177,9 @@ def _imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:  # whatever the user's module raises while it is imported
+        said = error.sentences() if isinstance(error, TreadleError) else [f"{type(error).__name__}: {error}"]
         raise TargetBroken(
-            f"The module {name!r} cannot be imported.", why=f"{type(error).__name__}: {error}", fix=_place_of(error)
+            f"The module {name!r} cannot be imported.", why=" ".join(said), fix=_place_of(error)
         ) from error
 
 
@@ -182,7 +188,7 @@ def _place_of(error: BaseException) -> str:
     trace, place = error.__traceback__, ""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<") and f"{Path(importlib.__file__).parent}" not in file:
+        if not file.startswith(("<", *_NOT_THE_USERS)):
             place = f"See {file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

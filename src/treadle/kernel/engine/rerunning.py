@@ -248,7 +248,7 @@ class _Importing(RunDriver):
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise PipelineNotFound(
-            "The recorded code runs a pipeline, or acts, as soon as it is imported.",
+            "The code runs a pipeline, or acts, as soon as it is imported.",
             why="It is a script whose last lines do the work, and it would do it a second time.",
             fix='Put those lines below: if __name__ == "__main__":',
         )

@@ -5,6 +5,7 @@ An answer is a mapping from question to value: a choice, a number, or a text. Va
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -111,6 +112,10 @@ def _checked(question: Question, answer: object) -> Answer:
 
 
 def _number(question: Question, answer: object) -> float:
+    """The number, also where it was typed as text: the question knows what it asks for, a terminal does not."""
+    if isinstance(answer, str):
+        with contextlib.suppress(ValueError):
+            answer = float(answer)
     if isinstance(answer, bool) or not isinstance(answer, int | float) or not math.isfinite(answer):
         raise InvalidAnswer(f"The answer to {question.name!r} is {answer!r}, not a number.", question=question.name)
     low = -math.inf if question.minimum is None else question.minimum

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from treadle.faces.cli.rendering import Paper, cell
 from treadle.faces.cli.session import Session
@@ -105,17 +105,14 @@ def export(session: Session, labels: Labels, dataset: Annotated[str, "the datase
     )
 
 
-def read_answers(pairs: list[str]) -> dict[str, Any]:
-    """`["is_real=no", "knots=12"]` as answers: numbers as numbers, all else as text. Raises UsageWrong."""
-    answers: dict[str, Any] = {}
+def read_answers(pairs: list[str]) -> dict[str, str]:
+    """`["is_real=no", "knots=12"]` as answers, each as it was typed: the question says what it means. Raises UsageWrong."""
+    answers: dict[str, str] = {}
     for pair in pairs:
         question, sign, text = pair.partition("=")
         if not sign or not question:
             raise UsageWrong(
                 f"{pair!r} answers nothing.", why="An answer is written QUESTION=ANSWER.", fix="is_real=no"
             )
-        try:
-            answers[question] = float(text)
-        except ValueError:
-            answers[question] = text
+        answers[question] = text
     return answers

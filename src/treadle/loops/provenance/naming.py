@@ -41,7 +41,7 @@ def why(up: Upward, id: str, *, rows: int) -> Node:
     if head == "land":
         return _landed(up, id)
     if head == "alert":
-        return up.alert(id)
+        return up.alert(id, whole=True)
     if head == "evt":
         event = up.sources.events.find(up.project, id)
         if event is None:

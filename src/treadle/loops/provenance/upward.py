@@ -13,6 +13,7 @@ from typing import Any
 from treadle.kernel.artifacts import Artifact
 from treadle.kernel.catalog import ArtifactNotFound, ArtifactRows, Edge, LineageRows, Run, RunRows
 from treadle.kernel.engine.journal import sql as engine_sql
+from treadle.kernel.engine.publishing import get_publication
 from treadle.kernel.engine.rerunning import KIND as VERIFICATION
 from treadle.kernel.engine.scheduler import firing_of
 from treadle.kernel.events.records import Event
@@ -114,12 +115,21 @@ class Upward:
         environment = self._loaded(run.environment_digest)
         found: list[Node] = []
         if run.bundle_digest is not None:
-            found.append(self._code(run.bundle_digest, (environment or {}).get("git")))
+            git = (environment or {}).get("git") or self._git_of_publication(run)
+            found.append(self._code(run.bundle_digest, git))
         if run.environment_digest is not None:
             found.append(self._environment(run.environment_digest, environment))
         if run.caused_by is not None:
             found.append(self.cause(run.caused_by))
         return found
+
+    def _git_of_publication(self, run: Run) -> dict[str, Any] | None:
+        """Where published code stood in git: it runs away from its repository."""
+        row = self.reader.find(engine_sql.publication_of_run, {"project": self.project, "run": run.id})
+        if row is None:
+            return None
+        published = self._loaded(get_publication(self.reader, self.project, row[0]).environment)
+        return (published or {}).get("git")
 
     def _code(self, digest: str, git: dict[str, Any] | None) -> Node:
         if self._is_shown(digest):
@@ -252,8 +262,12 @@ class Upward:
         title = f"{event.kind} {event.subject}"
         return Node(kind="event", id=event.id, title=title, relation=relation, facts=facts, children=children)
 
-    def alert(self, alert_id: str, relation: str = "") -> Node:
-        """An alert: what moved, in which window, and the model version whose predictions showed it."""
+    def alert(self, alert_id: str, relation: str = "", *, whole: bool = False) -> Node:
+        """An alert: what moved, in which window, and the model version whose predictions showed it.
+
+        whole: that version is walked too. It is not where an alert is only a cause: models that replaced one another
+        would all be told, back to the first.
+        """
         alert = self.sources.alerts.show(self.caller, ShowAlert(alert=alert_id))
         title = f"{alert.kind} at {alert.endpoint}"
         if self._is_shown(alert.id):
@@ -268,7 +282,12 @@ class Upward:
             "windows": alert.windows,
         }
         version = self._watched(alert)
-        children = [] if version is None else [self.model_version(version, "watched")]
+        children = []
+        if version is not None and whole:
+            children.append(self.model_version(version, "watched"))
+        elif version is not None:
+            title_of_version = f"{version.model} version {version.number}"
+            children.append(Node(kind="model version", id=version.subject, title=title_of_version, relation="watched"))
         return Node(kind="alert", id=alert.id, title=title, relation=relation, facts=facts, children=children)
 
     def _watched(self, alert: Alert) -> ModelVersion | None:

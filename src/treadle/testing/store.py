@@ -63,7 +63,8 @@ class StoreConformance:
             assert reader.all(_SQL["values"], {"subject": "s"}) == []
 
     def test_rows_come_in_the_order_of_the_statement(self, store: Store) -> None:
-        store.write(lambda tx: [_put(tx, "s", key, key) for key in ("b", "c", "a")])
+        rows = [{"subject": "s", "key": key, "value": key, "recorded_at": 0} for key in ("b", "c", "a")]
+        store.write(lambda tx: tx.execute_many(_SQL["put"], rows))
 
         with store.read() as reader:
             assert reader.all(_SQL["values"], {"subject": "s"}) == [("a",), ("b",), ("c",)]

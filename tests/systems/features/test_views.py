@@ -45,7 +45,6 @@ def test_view_that_does_not_say_when_it_was_known_is_refused_with_the_three_ways
         pl.col("temp").map_batches(lambda series: series),
         pl.len(),
     ],
-    
 )
 def test_expression_that_looks_across_rows_is_refused(expression):
     with pytest.raises(LooksAcrossRows):
@@ -68,7 +67,6 @@ def test_expression_that_looks_across_rows_is_refused(expression):
         {"known_at": timedelta(hours=-1)},
         {"ttl": timedelta(days=1), "features": {"n": windows.count(days=1)}},
     ],
-    
 )
 def test_definition_that_contradicts_itself_is_refused(changes):
     with pytest.raises(InvalidFeatureView):
@@ -104,7 +102,6 @@ def test_view_reads_only_the_columns_that_it_names():
         {"keys": {"origin": "airport"}},
         {"event_key": ["x"]},
     ],
-    
 )
 def test_digest_changes_with_what_is_computed(changes):
     changed = make_view(**changes)
@@ -144,7 +141,6 @@ def test_service_names_features_of_its_views_in_order():
             "units": {"temp": "°F"},
         },
     ],
-    
 )
 def test_a_view_comes_back_from_what_is_registered_of_it(changes):
     view = make_view(**changes)

@@ -11,17 +11,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import polars as pl
 
 import treadle as td
 from late_arrival import pipelines
-from treadle.kernel.catalog import Run
+from treadle.kernel.catalog import ArtifactRows, Run
 from treadle.kernel.catalog.service import ListRuns, RunNamed
 from treadle.loops.feedback.archive import dataset_of
 from treadle.loops.provenance import Node, WhyRequest
-from treadle.systems.design.errors import LeaderboardNotFound
 from treadle.systems.design.leaderboard import Leaderboard
-from treadle.systems.design.service import DesignNamed
 from treadle.systems.labels.records import Agreement, LabelProjectSummary
 from treadle.systems.labels.service import LabelsNamed
 from treadle.systems.monitor.alerts import Alert
@@ -188,11 +187,13 @@ def incidents(workspace: td.Workspace) -> list[Incident]:
 
 def leaderboard(workspace: td.Workspace) -> Leaderboard | None:
     """What was tried before the first model was registered, baselines included; None where no board was kept."""
-    try:
-        found = workspace.designs.leaderboard(workspace.caller, DesignNamed(name=pipelines.MODEL))
-    except LeaderboardNotFound:
-        return None
-    return found.leaderboard
+    with workspace.store.read() as reader:
+        moves = workspace.refs.history(reader, workspace.project, f"leaderboard/{pipelines.MODEL}")
+        first = min(moves, key=lambda move: move.epoch, default=None)
+        if first is None or first.target is None:
+            return None
+        kept = ArtifactRows().get(reader, workspace.project, first.target)
+    return msgspec.convert(workspace.artifacts.load(kept), Leaderboard)
 
 
 def predictions(workspace: td.Workspace) -> pl.DataFrame:

@@ -195,7 +195,7 @@ def _drift(year: Year) -> Html:
             lambda width: plots.heat_map(
                 [_spoken(name) for name in names], [f"{week:%Y-%m-%d}" for week in weeks], cells, width=width,
                 label="Drift of each input in each week",
-                heads=heads if width > 600 else {place: text for place, text in heads.items() if place % 2 == 0},
+                heads=heads if width > 600 else dict(list(heads.items())[::3]),
             ),
             [
                 "How far each input lay from what the serving version was trained on, as a share of the threshold. ",
@@ -244,13 +244,13 @@ def _decisions(year: Year) -> Html:
 
 def _decision_row(decision: Decision) -> list[object]:
     found = decision.figures
-    against = "better baseline" if decision.against is None else f"version {decision.against}"
+    against = "better baseline" if decision.against is None else f"v{decision.against}"
     word = tag(
         "span", "promoted" if decision.promoted else "refused", class_=f"pill {'good' if decision.promoted else 'dim'}"
     )
     return [
         f"{decision.at:%-d %b}",
-        f"version {decision.version}",
+        f"v{decision.version}",
         against,
         int(found["n"]),
         found.get("challenger_auc"),
@@ -340,7 +340,12 @@ def _quarantine(year: Year) -> Html:
         for row in one.rows[:MOST_ROWS]
     ]
     more = [
-        tag("p", f"{len(one.rows) - MOST_ROWS:,} more: ", tag("code", f"treadle quarantine list {name}"), class_="note")
+        tag(
+            "p",
+            f"{len(one.rows) - MOST_ROWS:,} more: ",
+            tag("code", f"treadle quarantine list {name} --state all"),
+            class_="note",
+        )
         for name, one in datasets
         if len(one.rows) > MOST_ROWS
     ]

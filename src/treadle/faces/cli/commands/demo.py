@@ -239,13 +239,23 @@ def commands(facts: dict[str, Any], home: Path, project: str) -> list[str]:
     examples = facts["examples"]
     if examples is None:
         return []
-    program = _typed(Path(sys.argv[0])) if shutil.which("treadle") is None else "treadle"
+    program = _program()
     place = f"--home {shlex.quote(_typed(home))} --project {project}"
     return [
         f"{program} why {examples['prediction']} {place}",
         f"{program} replay {examples['prediction']} {place}",
         f"{program} verify {examples['model_version']} {place}",
     ]
+
+
+def _program() -> str:
+    """How this Treadle is called: by its name where the shell finds it, else as it was called now."""
+    if shutil.which("treadle") is not None:
+        return "treadle"
+    called = Path(sys.argv[0])
+    if called.name != "treadle":  # `python -m`
+        return f"{shlex.quote(sys.executable)} -m treadle.faces.cli.entry"
+    return shlex.quote(_typed(called))
 
 
 def _typed(path: Path) -> str:

@@ -186,3 +186,19 @@ def test_what_is_not_there_is_not_found(words, treadle):
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused_before_anything_is_done(words, treadle):
     assert treadle(*words)[1]["code"] == "cli.usage"
+
+
+def test_a_labelling_project_is_made_filled_answered_and_exported_from_the_terminal(treadle):
+    treadle("labels", "create", "judged", "again=1,2", "cups=number", "why=text")
+    _, added = treadle("labels", "add", "judged", "sales.quarantine", "--columns", "cups", "--limit", "2")
+    _, leased = treadle("labels", "next", "judged", "--count", "2")
+    for one in leased:
+        code, annotation = treadle("labels", "annotate", one["task"]["id"], "again=1", "cups=12", "why=7")
+        assert (code, annotation["value"]) == (0, {"again": "1", "cups": 12.0, "why": "7"})
+    refused = treadle("labels", "annotate", leased[0]["task"]["id"], "again=1", "cups=many", "why=x")
+    _, exported = treadle("labels", "export", "judged", "labels.judged")
+
+    assert added == {"added": 2, "known": 0}
+    assert set(leased[0]["task"]["data"]) == {"cups"}
+    assert (refused[0], refused[1]["status"]) == (2, 400)
+    assert exported["rows"] == 2

@@ -73,6 +73,8 @@ NOUNS = (
     Entry("features list", "features:list_all", "every feature view and service"),
     Entry("features show", "features:show", "one definition as it was registered"),
     Entry("labels list", "labels:list_all", "every labelling project"),
+    Entry("labels create", "labels:create", "a labelling project with its questions"),
+    Entry("labels add", "labels:add", "make tasks of the rows of a dataset"),
     Entry("labels next", "labels:next_tasks", "tasks for you"),
     Entry("labels annotate", "labels:annotate", "record your answers"),
     Entry("labels skip", "labels:skip", "leave a task to others"),

@@ -21,7 +21,6 @@ from treadle.ground.errors import InvalidInput, NotFound, TreadleError, did_you_
 from treadle.kernel.engine.pipelines import Pipeline
 from treadle.kernel.engine.rerunning import nothing_starts
 
-
 _NOT_THE_USERS = (str(Path(importlib.__file__).parent), str(Path(treadle.__file__).parent))
 """Where the lines of Python's import and of Treadle are: errors are shown at the user's own."""
 

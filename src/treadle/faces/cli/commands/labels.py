@@ -29,6 +29,39 @@ def list_all(session: Session) -> None:
     session.out.show(projects, draw)
 
 
+def create(
+    session: Session,
+    labels: Labels,
+    questions: Annotated[
+        list[str], Option("what is asked: is_real=yes,no; knots=number; note=text", metavar="QUESTION=KIND")
+    ],
+    *,
+    instructions: Annotated[str, "what annotators read before they begin"] = "",
+    overlap: Annotated[int, "how many annotators are asked about each task"] = 1,
+) -> None:
+    """A labelling project with its questions: a choice of answers, a number, or a text."""
+    found = session.client.labels.create_project(
+        name=labels, questions=[read_question(text) for text in questions], instructions=instructions, overlap=overlap
+    )
+    session.out.show(
+        found, lambda paper: paper.line(f"{labels} asks: {', '.join(one.name for one in found.schema.questions)}.")
+    )
+
+
+def add(
+    session: Session,
+    labels: Labels,
+    dataset: Annotated[str, "the dataset whose rows become tasks; a quarantine is one: sales.quarantine"],
+    *,
+    at: Annotated[str | None, "a version, tag, id or time of it (default: the newest)"] = None,
+    columns: Annotated[list[str] | None, Option("show this column alone; repeat it", metavar="COLUMN")] = None,
+    limit: Annotated[int | None, "at most so many rows"] = None,
+) -> None:
+    """Makes tasks of the rows of a dataset; a row becomes a task once."""
+    added = session.client.labels.add_tasks(labels=labels, dataset=dataset, at=at, columns=columns, limit=limit)
+    session.out.show(added, lambda paper: paper.sheet({"added": added.added, "there already": added.known}))
+
+
 def next_tasks(session: Session, labels: Labels, *, count: Annotated[int, "how many"] = 1) -> None:
     """Tasks for you, kept for you until their lease ends."""
     leased = session.client.labels.next(labels=labels, count=count)
@@ -103,6 +136,16 @@ def export(session: Session, labels: Labels, dataset: Annotated[str, "the datase
             {"dataset": done.dataset, "snapshot": done.snapshot, "rows": done.rows, **done.by_status}
         ),
     )
+
+
+def read_question(text: str) -> dict[str, object]:
+    """`is_real=yes,no`, `knots=number` or `note=text` as a question. Raises UsageWrong."""
+    name, sign, kind = text.partition("=")
+    if not sign or not name or not kind:
+        raise UsageWrong(f"{text!r} asks nothing.", fix="is_real=yes,no or knots=number or note=text")
+    if kind in ("number", "text"):
+        return {"name": name, "kind": kind}
+    return {"name": name, "kind": "choice", "choices": kind.split(",")}
 
 
 def read_answers(pairs: list[str]) -> dict[str, str]:

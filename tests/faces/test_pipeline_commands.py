@@ -334,3 +334,21 @@ def test_a_failed_step_is_shown_with_its_reason_and_where_it_failed(project, tre
     assert code == 1
     assert "The step 'forecast/fit' raised ValueError: no rows" in shown
     assert "pipeline.py" in shown
+
+
+def test_a_run_that_waits_for_an_approval_is_answered_from_the_terminal_and_goes_on(project, treadle):
+    (project / "other.py").write_text(
+        "import treadle as td\n\n@td.pipeline\ndef asking():\n"
+        "    return td.wait_for_approval('the new price', request={'price': 4})\n"
+    )
+    _, ran, _ = treadle("run", "other.py")
+    _, waits, _ = treadle("runs", "waiting")
+    _, answered, _ = treadle("runs", "answer", waits[0]["id"], "yes")
+    code, _, _ = treadle("runs", "answer", waits[0]["id"], "no")
+    _, resumed, _ = treadle("resume", ran["run"])
+
+    assert ran["status"] == "waiting"
+    assert (waits[0]["subject"], waits[0]["request"]) == ("the new price", {"price": 4})
+    assert (answered["run"], answered["answer"]) == (ran["run"], True)
+    assert code == 3
+    assert (resumed["status"], resumed["value"]) == ("done", True)

@@ -50,6 +50,8 @@ NOUNS = (
     Entry("runs list", "runs:list_all", "runs of pipelines, the newest first"),
     Entry("runs show", "runs:show", "one run with everything that ran inside it"),
     Entry("runs logs", "runs:logs", "what the steps of a run printed, also while they run"),
+    Entry("runs waiting", "running:waiting", "runs that wait for an approval, an event or a time"),
+    Entry("runs answer", "running:answer", "answer a run that waits for an approval"),
     Entry("datasets list", "datasets:list_all", "every dataset with its newest snapshot"),
     Entry("datasets show", "datasets:show", "one snapshot, now or at any time"),
     Entry("datasets history", "datasets:history", "every snapshot, the newest first"),

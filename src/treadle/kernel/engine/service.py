@@ -29,7 +29,7 @@ from treadle.kernel.engine.execution import failure_of
 from treadle.kernel.engine.handles import Handle
 from treadle.kernel.engine.heartbeat import BEAT_S, Heartbeat, reason_of
 from treadle.kernel.engine.inputs import Used
-from treadle.kernel.engine.journal import Attempt, Fence, Journal, RunRow, as_text, sql
+from treadle.kernel.engine.journal import Attempt, Fence, Journal, RunRow, as_text, of_text, sql
 from treadle.kernel.engine.pipelines import Pipeline, PipelineRun
 from treadle.kernel.engine.planning import DryArtifacts, Plan, plan
 from treadle.kernel.engine.ports import ArtifactStore, Executor
@@ -58,6 +58,18 @@ class Surroundings:
     environment: Callable[[str | None], str] | None = None
     bundle: Callable[[Pipeline[..., Any]], str | None] | None = None
     platform: Callable[[], str] = lambda: " ".join(os.uname()[i] for i in (0, 4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What a run waits for: an approval, an event, a time. `id` is what `answer` takes; `run` the root run."""
+
+    id: str
+    run: str
+    kind: str
+    subject: str
+    request: dict[str, Any]
+    due_at: datetime | None
 
 
 class Engine:
@@ -183,6 +195,22 @@ class Engine:
         session = self._session(journal, pipeline, seed, journal.now(), INPROCESS, rerun_from=from_step)
         session.artifacts = DryArtifacts(self.artifacts)
         return plan(session, pipeline, arguments)
+
+    def waits(self) -> list[Wait]:
+        """What runs wait for and nobody has answered, the oldest first."""
+        with self.store.read() as reader:
+            rows = reader.all(sql.open_waits, {"project": self.project})
+        return [
+            Wait(
+                id=run,
+                run=root,
+                kind=kind,
+                subject=subject,
+                request=of_text(request) or {},
+                due_at=None if due_at is None else from_micros(due_at),
+            )
+            for run, root, kind, subject, request, due_at, _ in rows
+        ]
 
     def answer(self, run_id: str, answer: Any, *, actor: str | None = None) -> bool:
         """Answers the wait of that id (see `waits`): an approval, say. False when it was answered already.
@@ -578,4 +606,4 @@ def made_by(value: Any, role: str = "result") -> list[Used]:
     return []
 
 
-__all__ = ["Attempt", "Engine", "Surroundings", "made_by", "target_of"]
+__all__ = ["Attempt", "Engine", "Surroundings", "Wait", "made_by", "target_of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import traceback
 from typing import Annotated, Any
@@ -12,11 +13,18 @@ from treadle.faces.cli.rendering import Paper, cell, duration
 from treadle.faces.cli.session import Session
 from treadle.faces.cli.signatures import Option
 from treadle.faces.cli.targets import bind_parameters, find_pipeline
-from treadle.ground.errors import TreadleError
+from treadle.ground.errors import NotFound, TreadleError, did_you_mean
 from treadle.kernel.catalog import RunRows
 from treadle.kernel.engine.errors import PipelineNotFound
 from treadle.kernel.engine.handles import load
 from treadle.kernel.engine.pipelines import Pipeline, PipelineRun
+
+
+class WaitNotFound(NotFound):
+    """Nothing waits under that id."""
+
+    code = "cli.wait_not_found"
+
 
 Target = Annotated[str, "pipeline.py, flows/daily.py:retrain, or flows.daily:retrain"]
 Parameters = Annotated[
@@ -103,6 +111,48 @@ def cancel(
     answer = {"run": run, "is_cancelled": is_cancelled}
     text = f"{run} is cancelled." if is_cancelled else f"{run} had ended already."
     session.out.show(answer, lambda paper: paper.line(text))
+
+
+def waiting(session: Session) -> None:
+    """Runs that wait for an approval, an event or a time, the oldest first."""
+    found = session.workspace.engine.waits()
+
+    def draw(paper: Paper) -> None:
+        rows = [(one.id, one.kind, one.subject, one.due_at, cell(one.request)) for one in found]
+        paper.table(("wait", "for", "about", "due", "facts"), rows, empty="Nothing waits.")
+        if any(one.kind == "approval" for one in found):
+            paper.line("Answer with: treadle runs answer WAIT yes", style="dim")
+
+    session.out.show(found, draw)
+
+
+def answer(
+    session: Session,
+    wait: Annotated[str, "the wait's id, as `treadle runs waiting` shows it"],
+    said: Annotated[str, "the answer; JSON where it is JSON, else text; yes and no are true and false"],
+) -> None:
+    """Answers a run that waits for an approval. It goes on by itself while `treadle up` works, else with resume."""
+    engine = session.workspace.engine
+    known = {one.id: one for one in engine.waits()}
+    if wait not in known or not engine.answer(wait, read_said(said)):
+        raise WaitNotFound(
+            f"Nothing waits under {wait!r}.",
+            why=did_you_mean(wait, known) or "It was answered already, or never asked.",
+            fix="List what waits with: treadle runs waiting",
+        )
+    run = known[wait].run
+    text = f"{known[wait].subject} is answered. `treadle up` goes on with it, or: treadle resume {run}"
+    session.out.show({"wait": wait, "run": run, "answer": read_said(said)}, lambda paper: paper.line(text))
+
+
+def read_said(text: str) -> Any:
+    """An answer as it was meant: yes and no, JSON, or the text itself."""
+    if text in ("yes", "no"):
+        return text == "yes"
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @contextlib.contextmanager

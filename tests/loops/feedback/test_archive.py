@@ -1,0 +1,56 @@
+"""Landed predictions, listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import treadle as td
+from treadle.systems.serve.records import ListPredictions
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[td.Workspace]:
+    """Two endpoints: six predictions of one, an hour apart about three entities, and one of the other."""
+    with td.open_workspace(tmp_path) as space:
+        land(space, "late", [(f"pred_{n}", START + timedelta(hours=n), f"f{n % 3}") for n in range(6)])
+        land(space, "price", [("pred_9", START, "x")])
+        yield space
+
+
+def land(space: td.Workspace, endpoint: str, made: list[tuple[str, datetime, str]]) -> None:
+    ids, times, entities = zip(*made, strict=True)
+    frame = pl.DataFrame({"prediction_id": ids, "recorded_at": times, "event_at": times, "entity": entities})
+    same = {"endpoint": endpoint, "model": "m", "model_version": "1"}
+    frame = frame.with_columns(**{name: pl.lit(text) for name, text in same.items()}, revision=1, output=0.5)
+    space.archive.land(endpoint, frame.to_arrow(), f"first-{endpoint}")
+
+
+def listed(home: td.Workspace, **wanted: object) -> list[str]:
+    return [one.prediction_id for one in home.predictions.list(home.caller, ListPredictions(**wanted)).items]
+
+
+def test_predictions_of_all_endpoints_come_the_newest_first(home):
+    assert listed(home) == ["pred_9", "pred_5", "pred_4", "pred_3", "pred_2", "pred_1", "pred_0"]
+
+
+def test_they_are_chosen_by_endpoint_entity_and_time(home):
+    assert listed(home, endpoint="price") == ["pred_9"]
+    assert listed(home, entity="f1") == ["pred_4", "pred_1"]
+    window = {"since": START + timedelta(hours=2), "until": START + timedelta(hours=4)}
+    assert listed(home, endpoint="late", **window) == ["pred_3", "pred_2"]
+    assert listed(home, endpoint="unknown") == []
+
+
+def test_pages_follow_each_other_without_a_gap(home):
+    first = home.predictions.list(home.caller, ListPredictions(endpoint="late", limit=4))
+    second = home.predictions.list(home.caller, ListPredictions(endpoint="late", limit=4, after=first.next))
+
+    assert [one.prediction_id for one in (*first.items, *second.items)] == [f"pred_{n}" for n in (5, 4, 3, 2, 1, 0)]
+    assert second.next is None

@@ -352,3 +352,14 @@ def test_a_run_that_waits_for_an_approval_is_answered_from_the_terminal_and_goes
     assert (answered["run"], answered["answer"]) == (ran["run"], True)
     assert code == 3
     assert (resumed["status"], resumed["value"]) == ("done", True)
+
+
+def test_an_error_in_the_body_is_shown_from_the_user_s_line_on_and_says_once_how_to_go_on(project, capsys):
+    (project / "other.py").write_text("import treadle as td\n\n@td.pipeline\ndef dividing():\n    return 1 / 0\n")
+
+    assert entry.main(["run", "other.py"]) == 1
+
+    errors = capsys.readouterr().err
+    assert errors.count("  File ") == 1
+    assert "other.py" in errors
+    assert errors.count("treadle resume run_") == 1

@@ -143,7 +143,11 @@ def _import_file(path: Path) -> ModuleType:
     path = path.absolute()
     if not path.is_file():
         near = [str(other.name) for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise TargetNotFound(f"There is no file {path}.", why=did_you_mean(path.name, near))
+        raise TargetNotFound(
+            f"There is no file {path}.",
+            why=did_you_mean(path.name, near) or f"{path.parent} has no Python file.",
+            fix="Name a file with a pipeline, or begin a project with: treadle init",
+        )
     names, folder = [path.stem], path.parent
     while (folder / "__init__.py").is_file():
         names.insert(0, folder.name)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 from treadle import assembly
@@ -25,6 +26,8 @@ class WaitNotFound(NotFound):
 
     code = "cli.wait_not_found"
 
+
+_OWN_FOLDER = str(Path(assembly.__file__).parent)
 
 Target = Annotated[str, "pipeline.py, flows/daily.py:retrain, or flows.daily:retrain"]
 Parameters = Annotated[
@@ -225,12 +228,19 @@ def _show_run(session: Session, run: PipelineRun[Any]) -> int:
 
 
 def _show_error(session: Session, run: PipelineRun[Any]) -> None:
+    """What ended a run: an error of ours in three lines, one of the user's code with its traceback from their own line on."""
     error = run.error
+    assert error is not None
     if isinstance(error, TreadleError):
         session.out.fail(error)
-    elif error is not None:
-        session.out.note("".join(traceback.format_exception(error)).rstrip())
-    session.out.note(f"Once mended, go on with: treadle resume {run.id}")
+        session.out.note(f"Once mended, go on with: treadle resume {run.id}")
+        return
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next and trace.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+        trace = trace.tb_next
+    session.out.note(
+        "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    )  # its note says how to go on
 
 
 def _known(step: Any) -> str:

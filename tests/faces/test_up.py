@@ -66,6 +66,21 @@ def served(home: Path) -> Iterator[str]:
     process.communicate(timeout=20)
 
 
+@pytest.fixture
+def up() -> Iterator[Callable[[Path], Up]]:
+    """Starts a `treadle up` in a folder; what still works when the test ends is killed."""
+    started: list[Up] = []
+
+    def start(folder: Path) -> Up:
+        started.append(Up(folder))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.kill()
+
+
 def answer_of(capsys: pytest.CaptureFixture[str], *words: str) -> object:
     assert entry.main([*words, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
@@ -106,8 +121,8 @@ def test_nobody_is_served_beyond_loopback(tmp_path, capsys):
     assert "ssh -L" in capsys.readouterr().err
 
 
-def test_what_is_stopped_answers_what_is_under_way_and_ends_cleanly(tmp_path):
-    with_up = Up(tmp_path)
+def test_what_is_stopped_answers_what_is_under_way_and_ends_cleanly(tmp_path, up):
+    with_up = up(tmp_path)
 
     with_up.stop()
 
@@ -116,22 +131,22 @@ def test_what_is_stopped_answers_what_is_under_way_and_ends_cleanly(tmp_path):
     assert is_gone(with_up.models_url)
 
 
-def test_one_works_in_a_home_and_a_killed_one_holds_nobody_up(tmp_path):
-    first = Up(tmp_path)
+def test_one_works_in_a_home_and_a_killed_one_holds_nobody_up(tmp_path, up):
+    first = up(tmp_path)
 
     refused = subprocess.run(
         [*TREADLE, "up", "--home", str(tmp_path / "home")], capture_output=True, text=True, check=False
     )
     first.kill()
-    second = Up(tmp_path)
+    second = up(tmp_path)
     second.stop()
 
     assert refused.returncode == 4
     assert f"kill {first.process.pid}" in refused.stderr
 
 
-def test_the_model_server_ends_with_a_killed_up_and_a_killed_model_server_is_started_again(tmp_path):
-    first = Up(tmp_path)
+def test_the_model_server_ends_with_a_killed_up_and_a_killed_model_server_is_started_again(tmp_path, up):
+    first = up(tmp_path)
     server = first.log_line("the model server answers")
     os.kill(server["pid"], signal.SIGKILL)
     again = first.log_line("the model server answers")
@@ -141,16 +156,17 @@ def test_the_model_server_ends_with_a_killed_up_and_a_killed_model_server_is_sta
     assert eventually(lambda: is_gone(again["url"]))
 
 
-def test_a_project_is_live_as_its_files_are_and_a_schedule_fires_once_across_a_kill(tmp_path):
+def test_a_project_is_live_as_its_files_are_and_a_schedule_fires_once_across_a_kill(tmp_path, up):
     (tmp_path / "treadle.toml").write_text('project = "live"\n')
     (tmp_path / "work.py").write_text(PIPELINE.replace("@td.pipeline", '@td.pipeline(schedule="0 0 1 1 *")'))
-    first = Up(tmp_path)
+    first = up(tmp_path)
     published = first.log_line("the project is live")
     make_due(tmp_path / "home")
     started = first.log_line("a run was started")
     first.kill()  # before, while or after the runner works: the firing is one
 
-    second = Up(tmp_path)
+    second = up(tmp_path)
+    second.log_line("the project is live")  # else an edit before its first look would be no change
     run = eventually(lambda: finished_run(second))
     (tmp_path / "work.py").write_text(PIPELINE)
     changed = published

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -17,10 +18,20 @@ from treadle.kernel.engine.environment.distributions import in_folder, installed
 
 def test_distributions_agree_with_importlib_metadata() -> None:
     expected: dict[str, str] = {}
-    for each in importlib.metadata.distributions():
+    path = [folder for folder in sys.path if not re.search(r"-packages[/\\].", folder)]  # a test may have imported Ray
+    for each in importlib.metadata.distributions(path=path):
         expected.setdefault(normalise(each.metadata["Name"]), each.version)
 
     assert installed() == dict(sorted(expected.items()))
+
+
+def test_what_a_package_carries_inside_itself_is_no_distribution_of_the_environment(tmp_path, monkeypatch):
+    carried = tmp_path / "site-packages" / "ray" / "thirdparty"
+    (carried / "borrowed-9.9.dist-info").mkdir(parents=True)
+    before = installed()
+    monkeypatch.syspath_prepend(str(carried))
+
+    assert installed() == before
 
 
 def test_metadata_is_read_where_the_folder_does_not_say_the_version(tmp_path: Path) -> None:

@@ -57,9 +57,16 @@ def normalise(name: str) -> str:
 
 
 def installed() -> dict[str, str]:
-    """Name and version of every distribution on `sys.path`, sorted by name; the first on the path wins."""
+    """Name and version of every distribution on `sys.path`, sorted by name; the first on the path wins.
+
+    What a package carries inside itself and puts on the path when it is imported (Ray does) is that package's own affair:
+    it would make the environment look another one, depending on what was imported before.
+    """
     found: dict[str, str] = {}
     for folder in dict.fromkeys(sys.path):
+        site = _SITE.match(folder)
+        if site is not None and site[1] != folder.rstrip("/\\"):
+            continue
         for name, each in in_folder(folder or ".").items():
             found.setdefault(name, each.version)
     return dict(sorted(found.items()))

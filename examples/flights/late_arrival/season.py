@@ -19,6 +19,7 @@ import treadle as td
 from late_arrival import labelling, pipelines, sources
 from late_arrival.asking import Client, rows_of_day
 from late_arrival.features import known_before_departure
+from treadle.kernel.catalog.service import ListRuns
 from treadle.loops.feedback import TruthRule
 from treadle.systems.collect.records import NamedDataset
 from treadle.systems.monitor.requests import EvaluateMonitor
@@ -107,19 +108,26 @@ class Season:
         td.dataset("truth").land(rows, key=f"{until:%Y-%m-%d}", event_column="known_at")
 
     def train_first(self) -> None:
-        """Trains the first champion as of the first of April, and connects its endpoint with the truth."""
-        if any(
-            model.name == pipelines.MODEL and model.aliases
-            for model in self.workspace.models.list(self.workspace.caller)
-        ):
+        """Connects the endpoint with the truth, and trains its first champion as of the first of April.
+
+        A training that was cut off is taken up where it was: what it had registered is not registered again.
+        """
+        workspace = self.workspace
+        if workspace.truth_rules.find(workspace.project, pipelines.ENDPOINT) is None:
+            rule = TruthRule(
+                endpoint=pipelines.ENDPOINT, dataset="truth", entity="flight_id", value="late", known_at="known_at"
+            )
+            workspace.feedback.connect(workspace.caller, rule)
+        runs = workspace.runs.newest(workspace.caller, ListRuns(limit=1000)).items
+        begun = [run for run in runs if run.name == pipelines.first_model.name]
+        if any(run.status == "done" for run in begun):
             return
         self.doing(FIRST_DAY, "training the first candidates and their baselines")
-        run = td.run(pipelines.first_model, now=FIRST_DAY)
+        if begun:
+            run = workspace.engine.resume(begun[0].id, pipelines.first_model)
+        else:
+            run = td.run(pipelines.first_model, now=FIRST_DAY)
         self.say(f"{FIRST_DAY:%Y-%m-%d}", run.value)
-        rule = TruthRule(
-            endpoint=pipelines.ENDPOINT, dataset="truth", entity="flight_id", value="late", known_at="known_at"
-        )
-        self.workspace.feedback.connect(self.workspace.caller, rule)
 
     def weeks_to_come(self) -> Iterator[datetime]:
         """The Mondays of the weeks that are not over; the truth of a week lands at its end.

@@ -214,8 +214,11 @@ def test_a_worker_s_parent_that_is_killed_is_replaced(house: House) -> None:
     assert house.engine.run(steps.many, {"n": 2}, executor="pool").status == "done"
     pool = house.engine.executor("pool")
     os.kill(pool._zygote.pid, signal.SIGKILL)  # type: ignore[attr-defined]
-    for pid in pool.worker_pids():  # type: ignore[attr-defined]
+    killed = set(pool.worker_pids())  # type: ignore[attr-defined]
+    for pid in killed:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    while killed & set(pool.worker_pids()):  # type: ignore[attr-defined]
+        os.sched_yield()  # until the pool has seen it: a step that is handed to the dying is a failed attempt
 
     assert house.engine.run(steps.many, {"n": 5}, executor="pool").status == "done"

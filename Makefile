@@ -1,5 +1,6 @@
 # The verbs of this repository. Needs Python 3.11 or newer, git and make; everything else comes from PyPI into
-# `.tools` (uv) and `.venv` (Treadle and what it needs), both beside this file and both safe to delete.
+# `.tools` (uv), `.venv` (Treadle and what it needs), `.peers` (stock MLflow and friends, to be compared with),
+# `.peers-data` (Feast, Great Expectations) and `.peers-serve` (MLServer, KServe), all beside this file and safe to delete.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,10 +23,11 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 # The locked versions as they are, with this interpreter and no other. Compiled now: a process that starts from sources
 # alone pays 0.1 to 1 s for it, and tests and demo start many.
 SYNC = UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv UV_COMPILE_BYTECODE=1 $(UV) sync --quiet --frozen --python "$(PYTHON)"
+PEERS = UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 $(UV)
 
 .PHONY: help
 help: ## list these verbs
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.demo-ready ## the whole loop on a year of real flights: report, timeline, three commands to try
@@ -33,6 +35,8 @@ demo: .venv/.demo-ready ## the whole loop on a year of real flights: report, tim
 
 .PHONY: test
 test: .venv/.ready ## pass every test (ARGS="tests/ground -k digest" for some of them)
+	@$(MAKE) --silent --no-print-directory .peers/.ready || \
+		echo "no .peers: the tests that need stock clients (tests/peers) are skipped, each by its name" >&2
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 .PHONY: check
@@ -50,9 +54,13 @@ static: .venv/.ready ## lint, format, strict types, the import plan, fresh refer
 bench: .venv/.ready ## run the benchmarks, one question each (ARGS="startup --json" for one of them)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: .venv/.ready .peers/.ready .peers-data/.ready .peers-monitoring/.ready .peers-serve/.ready ## the benchmarks side by side with MLflow, Feast and others (ARGS="tracking --json")
+	@$(BIN)/python -m benchmarks --peers $(ARGS)
+
 .PHONY: soak
-soak: .venv/.ready ## the long randomized suites: thousands of kills, then resume
-	@$(BIN)/pytest -m soak --timeout 0 $(ARGS)
+soak: .venv/.ready .peers-serve/.ready ## the long randomized suites: thousands of kills, then resume; clients of KServe
+	@$(BIN)/pytest -m "soak or needs_kserve" --timeout 0 $(ARGS)
 
 .PHONY: docs
 docs: .venv/.ready ## write the reference pages anew from the code
@@ -65,7 +73,7 @@ format: .venv/.ready ## format the code and mend what ruff can mend
 
 .PHONY: clean
 clean: ## remove what these verbs made: .venv, .tools, caches, the demo
-	rm -rf .venv .tools .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache dist build treadle-demo
+	rm -rf .venv .peers .peers-data .peers-monitoring .peers-serve .tools .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache dist build treadle-demo
 	find src tests tools benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
@@ -91,3 +99,49 @@ $(UV_READY):
 	@echo "setting up .venv"
 	@$(SYNC) --no-default-groups --extra demo --inexact
 	@touch .venv/.demo-ready
+
+# Stock MLflow and friends, in an environment of their own: they never share one with Treadle's own tests. Treadle is in it
+# too, as it stands here, for the plug-in of `treadle://`.
+.peers/.ready: $(UV_READY) tests/peers/requirements.txt
+	@echo "setting up .peers"
+	@$(PEERS) venv --quiet --allow-existing --python "$(PYTHON)" .peers
+	@$(PEERS) pip sync --quiet --python .peers/bin/python tests/peers/requirements.txt
+	@$(PEERS) pip install --quiet --python .peers/bin/python --no-deps --editable .
+	@touch .peers/.ready
+
+# What the data systems are measured against; benchmarks start it as a process, nothing of Treadle is in it.
+.peers-data/.ready: $(UV_READY) benchmarks/peers/data-requirements.txt
+	@echo "setting up .peers-data"
+	@$(PEERS) venv --quiet --allow-existing --python "$(PYTHON)" .peers-data
+	@$(PEERS) pip sync --quiet --python .peers-data/bin/python benchmarks/peers/data-requirements.txt
+	@touch .peers-data/.ready
+
+# What monitoring is measured against, likewise.
+.peers-monitoring/.ready: $(UV_READY) benchmarks/peers/monitoring-requirements.txt
+	@echo "setting up .peers-monitoring"
+	@$(PEERS) venv --quiet --allow-existing --python "$(PYTHON)" .peers-monitoring
+	@$(PEERS) pip sync --quiet --python .peers-monitoring/bin/python benchmarks/peers/monitoring-requirements.txt
+	@touch .peers-monitoring/.ready
+
+# MLServer, and KServe's clients: their pins clash with ours and with those of `.peers`.
+.peers-serve/.ready: $(UV_READY) benchmarks/peers/serve-requirements.txt
+	@echo "setting up .peers-serve"
+	@$(PEERS) venv --quiet --allow-existing --python "$(PYTHON)" .peers-serve
+	@$(PEERS) pip sync --quiet --python .peers-serve/bin/python benchmarks/peers/serve-requirements.txt
+	@touch .peers-serve/.ready
+
+.PHONY: peers-lock
+peers-lock: $(UV_READY) ## pin the newest stock clients anew (tests/peers/requirements.txt)
+	@$(PEERS) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade \
+		pyproject.toml tests/peers/requirements.in --output-file tests/peers/requirements.txt
+	@$(PEERS) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade \
+		benchmarks/peers/data-requirements.in --output-file benchmarks/peers/data-requirements.txt
+	@$(PEERS) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade \
+		benchmarks/peers/monitoring-requirements.in --output-file benchmarks/peers/monitoring-requirements.txt
+	@$(PEERS) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade \
+		--override benchmarks/peers/serve-overrides.txt \
+		benchmarks/peers/serve-requirements.in --output-file benchmarks/peers/serve-requirements.txt
+
+.PHONY: peers-torch
+peers-torch: .peers/.ready ## add PyTorch (CPU, about 1 GB) to .peers, for the tests that are skipped without it
+	@$(PEERS) pip install --quiet --python .peers/bin/python --torch-backend cpu torch lightning

@@ -1,6 +1,8 @@
 """Runs the benchmarks, all or those named, one after another and each in a fresh process; words with `--` go to each.
 
-python -m benchmarks [NAME ...] [--json]
+python -m benchmarks [--peers] [NAME ...] [--json]
+
+--peers: those that need the stock clients of `.peers`; without it, and without names, the others.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+PEERS = "--peers"
 
 
 def main(words: list[str]) -> int:
     """Answers 1 when one of them failed or did not keep its limit."""
     known = {path.stem: path for path in sorted(FOLDER.glob("[a-z]*.py"))}
-    names = [word for word in words if not word.startswith("-")] or list(known)
-    options = [word for word in words if word.startswith("-")]
+    wanted = [name for name, path in known.items() if needs_peers(path) == (PEERS in words)]
+    names = [word for word in words if not word.startswith("-")] or wanted
+    options = [word for word in words if word.startswith("-") and word != PEERS]
     unknown = [name for name in names if name not in known]
     if unknown:
         print(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(known)}", file=sys.stderr)
@@ -35,6 +39,11 @@ def main(words: list[str]) -> int:
 def question(path: Path) -> str:
     """The first line of a benchmark's docstring."""
     return path.read_text(encoding="utf-8").partition('"""')[2].partition("\n")[0]
+
+
+def needs_peers(path: Path) -> bool:
+    """Whether a benchmark measures a stock server or library, which stand in an environment of their own."""
+    return "PEERS_PYTHON" in path.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from tools.protocol_page import protocol_page
+from treadle.faces.api.mlflow.dispatch import all_routes
+from treadle.faces.api.mlflow.left_out import LEFT_OUT, METHODS
+from treadle.faces.api.mlflow.server import MLFLOW_VERSION
 from treadle.faces.cli import calling
 from treadle.faces.cli.contents import ENTRIES, GROUPS, Entry
 from treadle.faces.cli.signatures import Parser, parser_of
@@ -64,7 +68,41 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "verbs.md": verbs_page(),
         "cli.md": cli_page(),
+        "mlflow.md": mlflow_page(),
+        "protocol.md": protocol_page(NOTICE),
     }
+
+
+def mlflow_page() -> str:
+    """The routes of MLflow's protocol that are answered, and those that are left out."""
+    left_out = {path for family in LEFT_OUT for path in family.paths}
+    served = sorted({(route.path, route.method) for route in all_routes() if route.path not in left_out})
+    lines = [
+        "# MLflow's protocol",
+        "",
+        NOTICE,
+        "",
+        f"What clients of MLflow {MLFLOW_VERSION} are answered. Paths without a slash in front stand below `/api/` and `/ajax-api/`",
+        "alike. `/health` and `/version` need no credentials, and neither does the address of an upload's part, which is signed.",
+        "",
+        "## Answered",
+        "",
+        "| method | path |",
+        "| --- | --- |",
+        *(f"| {method} | `{path}` |" for path, method in [*served, ("/health", "GET")]),
+        "",
+        "## Left out",
+        "",
+        f"Every method ({', '.join(METHODS)}) of these answers 501, `NOT_IMPLEMENTED`, with the sentence beside it.",
+        "",
+        "| what | use instead | paths |",
+        "| --- | --- | --- |",
+        *(
+            f"| {family.about} | {family.instead} | {' '.join(f'`{path}`' for path in family.paths)} |"
+            for family in LEFT_OUT
+        ),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def import_declaring_modules() -> None:
@@ -108,7 +146,7 @@ def settings_page() -> str:
 
 
 def _default(value: object) -> str:
-    if value == "":
+    if value in ("", None):
         return "empty"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

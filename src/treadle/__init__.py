@@ -14,9 +14,12 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
 
     from treadle.faces.sdk import design as design
     from treadle.faces.sdk import features as features
+    from treadle.faces.sdk import sources as sources
     from treadle.faces.sdk import stats as stats
+    from treadle.faces.sdk.cleaning import clean as clean
     from treadle.faces.sdk.contracts import conforming as conforming
     from treadle.faces.sdk.datasets import Batch as Batch
+    from treadle.faces.sdk.datasets import FileSet as FileSet
     from treadle.faces.sdk.datasets import contract as contract
     from treadle.faces.sdk.datasets import dataset as dataset
     from treadle.faces.sdk.design import card as card
@@ -29,6 +32,8 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk.models import register as register
     from treadle.faces.sdk.models import signature as signature
     from treadle.faces.sdk.quarantine import quarantine as quarantine
+    from treadle.faces.sdk.querying import query as query
+    from treadle.faces.sdk.rules import rule as rule
     from treadle.faces.sdk.running import ConcurrencyLimit as ConcurrencyLimit
     from treadle.faces.sdk.running import Handle as Handle
     from treadle.faces.sdk.running import Resources as Resources
@@ -48,8 +53,12 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk.running import secret as secret
     from treadle.faces.sdk.running import step as step
     from treadle.faces.sdk.running import use as use
+    from treadle.faces.sdk.scoring import batch_score as batch_score
     from treadle.faces.sdk.serving import deploy as deploy
     from treadle.faces.sdk.serving import watch as watch
+    from treadle.faces.sdk.sources import source as source
+    from treadle.faces.sdk.training_sets import training_set as training_set
+    from treadle.faces.sdk.tuning import optuna_storage as optuna_storage
     from treadle.ground.errors import TreadleError as TreadleError
     from treadle.kernel.engine.acts import best_of as best_of
     from treadle.kernel.engine.acts import now as now
@@ -65,16 +74,23 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     __version__: str
 
 _NAMES = {
+    "treadle.faces.sdk.cleaning": ("clean",),
     "treadle.faces.sdk.contracts": ("conforming",),
-    "treadle.faces.sdk.datasets": ("Batch", "contract", "dataset"),
+    "treadle.faces.sdk.datasets": ("Batch", "FileSet", "contract", "dataset"),
     "treadle.faces.sdk.design": ("card", "chosen", "leaderboard", "register_spec", "spec"),
     "treadle.faces.sdk.models": ("challenge", "model", "register", "signature"),
     "treadle.faces.sdk.quarantine": ("quarantine",),
+    "treadle.faces.sdk.querying": ("query",),
+    "treadle.faces.sdk.rules": ("rule",),
     "treadle.faces.sdk.running": (
         "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
         "on_landing", "open_workspace", "pipeline", "publish", "run", "secret", "step", "use", "Workspace",
     ),
+    "treadle.faces.sdk.scoring": ("batch_score",),
     "treadle.faces.sdk.serving": ("deploy", "watch"),
+    "treadle.faces.sdk.training_sets": ("training_set",),
+    "treadle.faces.sdk.sources": ("source",),
+    "treadle.faces.sdk.tuning": ("optuna_storage",),
     "treadle.ground.errors": ("TreadleError",),
     "treadle.kernel.engine.acts": ("best_of", "now", "wait_for_approval", "wait_for_event", "wait_until"),
     "treadle.kernel.engine.reporting": ("checkpoint", "idempotency_key", "log_metric", "log_metrics", "progress"),
@@ -82,6 +98,7 @@ _NAMES = {
 _MODULES = {
     "design": "treadle.faces.sdk.design",
     "features": "treadle.faces.sdk.features",
+    "sources": "treadle.faces.sdk.sources",
     "stats": "treadle.faces.sdk.stats",
 }
 """Names that are modules: `from treadle import features`."""
@@ -90,11 +107,13 @@ _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 """Where each public name lives."""
 
 __all__ = [
-    "Batch", "ConcurrencyLimit", "Handle", "Resources", "Schedule", "TreadleError", "Workspace", "__version__",
-    "best_of", "card", "challenge", "checkpoint", "chosen", "conforming", "contract", "dataset", "deploy", "design",
+    "Batch", "ConcurrencyLimit", "FileSet", "Handle", "Resources", "Schedule", "TreadleError", "Workspace", "__version__",
+    "batch_score", "best_of", "card", "challenge", "checkpoint", "chosen", "clean", "conforming", "contract", "dataset", "deploy", "design",
     "each", "env", "features", "file", "idempotency_key", "leaderboard", "load", "log_metric", "log_metrics", "model",
-    "now", "on_alert", "on_event", "on_landing", "open_workspace", "pipeline", "progress", "publish", "quarantine",
-    "register", "register_spec", "run", "secret", "signature", "spec", "stats", "step", "use", "wait_for_approval",
+    "now", "on_alert", "on_event", "on_landing", "open_workspace", "optuna_storage", "pipeline", "progress", "publish",
+    "quarantine", "query",
+    "register", "register_spec", "rule", "run", "secret", "signature", "source", "sources", "spec", "stats", "step", "training_set", "use",
+    "wait_for_approval",
     "wait_for_event", "wait_until", "watch",
 ]  # fmt: skip
 

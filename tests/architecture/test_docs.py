@@ -27,7 +27,7 @@ def fresh_pages() -> dict[str, str]:
     return reference.pages()
 
 
-@pytest.mark.parametrize("name", ["settings.md", "errors.md", "verbs.md", "cli.md"])
+@pytest.mark.parametrize("name", ["settings.md", "errors.md", "verbs.md", "cli.md", "protocol.md"])
 def test_the_reference_is_fresh(name):
     """Mend it with: make docs."""
     assert (ROOT / "docs" / "reference" / name).read_text() == fresh_pages()[name]
@@ -118,13 +118,13 @@ def test_every_change_is_of_a_known_kind():
 def test_make_lists_its_verbs():
     answer = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    for verb in ("demo", "test", "check", "bench", "soak", "docs", "format", "clean"):
+    for verb in ("demo", "test", "check", "bench", "bench-peers", "soak", "docs", "format", "clean"):
         assert re.search(rf"^  make {verb} +\w", answer, re.MULTILINE)
 
 
 def test_the_pages_name_no_verb_of_make_that_is_not_there():
-    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {verb for page in PAGES for verb in re.findall(r"`make (\w+)", page.read_text())}
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {verb for page in PAGES for verb in re.findall(r"`make ([\w-]+)", page.read_text())}
 
     assert named <= known
 

@@ -20,11 +20,12 @@ MAY_IMPORT_INSIDE_FUNCTIONS = {
 
 HOMES_OF_HEAVY_LIBRARIES = {
     "ray": ("treadle.backends",),
+    "optuna": ("treadle.systems.train.tuning",),
     "kubernetes": ("treadle.backends",),
     "boto3": ("treadle.backends",),
     "torch": ("treadle.backends", "treadle.kernel.artifacts"),
-    "obstore": ("treadle.backends", "treadle.kernel.artifacts"),
-    "psycopg": ("treadle.backends", "treadle.testing"),
+    "obstore": ("treadle.backends", "treadle.kernel.artifacts", "treadle.systems.collect.connectors.objects"),
+    "psycopg": ("treadle.backends", "treadle.systems.collect.connectors.postgres_changes", "treadle.testing"),
     "alembic": ("treadle.migrations",),
     "typer": (),
     "pydantic": (),

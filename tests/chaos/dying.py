@@ -31,6 +31,8 @@ SEAMS = frozenset(
         "recv",
         "commit",
         "wait",
+        "pipeline_sync",
+        "consume_input",
     }
 )
 

@@ -23,8 +23,8 @@ from treadle.kernel.store import Store, Transaction
 from treadle.kernel.store.sql import parse
 from treadle.kernel.store.sqlite import open_sqlite
 from treadle.migrations import schema
-from treadle.systems.train.records import Registration
-from treadle.systems.train.service import Models, PromoteModel, RegisterModel
+from treadle.systems.train.registry.records import Registration
+from treadle.systems.train.registry.service import Models, PromoteModel, RegisterModel
 
 PROJECT = "default"
 MODEL = "late"

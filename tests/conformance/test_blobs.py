@@ -6,6 +6,7 @@ import itertools
 import logging
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,15 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(StorageUnavailable, match="s3://nowhere/x does not answer"):
         blobs.put_bytes(b"a")
+
+
+def test_an_address_of_a_bucket_gives_the_bytes_to_whoever_has_it(s3: str, bucket: str, tmp_path: Path) -> None:
+    blobs = connect(s3, bucket, tmp_path / "cache")
+    digest = blobs.put_bytes(b"for a while")
+
+    address = blobs.address(digest, valid_for=timedelta(minutes=5))
+
+    assert address is not None
+    with urllib.request.urlopen(address) as answer:
+        assert answer.read() == b"for a while"
+    assert LocalBlobs(tmp_path / "local").address(digest, valid_for=timedelta(minutes=5)) is None

@@ -268,7 +268,12 @@ def test_every_command_of_the_contents_has_its_function_and_its_help(command, ca
 
     out = capsys.readouterr().out
     assert f"usage: treadle {command.words}" in out
-    assert len(command.words.split()) == (1 if command in EVERY_DAY else 2)
+    assert len(command.words.split()) == (1 if command in EVERY_DAY else 3 if _is_of_a_noun_within(command) else 2)
+
+
+def _is_of_a_noun_within(command) -> bool:
+    """A training set is a thing of features that has verbs of its own."""
+    return command.words.split()[:2] == ["features", "training-sets"]
 
 
 @pytest.mark.parametrize("command", ENTRIES, ids=lambda command: command.words)

@@ -19,7 +19,7 @@ from treadle.ground.errors import TreadleError
 from treadle.kernel.governance import Caller
 
 TOKEN = "the-token-of-this-home"
-VERBS = Verbs({"loaves": "tests.faces.bakery", "oven": "tests.faces.bakery"})
+VERBS = Verbs({"loaves": ["tests.faces.bakery"], "oven": ["tests.faces.bakery"]})
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def server() -> Iterator[Server]:
 def client(request: pytest.FixtureRequest, server: Server) -> Iterator[Client]:
     if request.param == "in process":
         service = bakery.Bakery()
-        transport = InProcess(lambda noun: service, Caller(project="bread", actor="ada"))
+        transport = InProcess(lambda verb: service, Caller(project="bread", actor="ada"))
     else:
         transport = OverHttp(server.url, TOKEN, project="bread")
     with Client(transport, VERBS) as opened:
@@ -160,7 +160,7 @@ def test_an_unforeseen_error_of_the_server_shows_nothing_of_its_inside(server):
 
 
 def test_a_verb_s_module_is_imported_when_its_noun_is_used():
-    verbs = Verbs({"loaves": "tests.faces.bakery", "ghosts": "no_such_module_at_all"})
+    verbs = Verbs({"loaves": ["tests.faces.bakery"], "ghosts": ["no_such_module_at_all"]})
 
     assert verbs.nouns == ["ghosts", "loaves"]
     assert set(verbs.of("loaves")) == {"bake", "find"}

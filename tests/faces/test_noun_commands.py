@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from treadle.faces.cli import entry
@@ -48,6 +49,18 @@ def text_of(home, capsys):
         return capsys.readouterr().out
 
     return call
+
+
+def test_a_contract_is_published_for_the_one_table_that_it_describes(treadle, home, tmp_path):
+    text = (home / "sales.odcs.yaml").read_text()
+    (tmp_path / "two.odcs.yaml").write_text(text + "  - {name: other, properties: [{name: v, logicalType: integer}]}\n")
+
+    _, contract = treadle("contracts", "publish", str(home / "sales.odcs.yaml"))
+    code, refusal = treadle("contracts", "publish", str(tmp_path / "two.odcs.yaml"))
+
+    assert contract["dataset"] == "sales"
+    assert code == 2
+    assert "treadle contracts publish sales" in refusal["fix"]
 
 
 def test_a_landing_keeps_what_is_clean_and_says_what_is_not(treadle):
@@ -147,7 +160,8 @@ def test_a_sound_home_passes_its_examination_and_clean_up_takes_nothing_from_it(
 
 
 @pytest.mark.parametrize(
-    "noun", sorted({entry.words.split()[0] for entry in ENTRIES if entry.words.endswith(" list")} - {"quarantine"})
+    "noun",
+    sorted({entry.words.split()[0] for entry in ENTRIES if entry.words.endswith(" list")} - {"metrics", "quarantine"}),
 )
 def test_every_list_answers_a_person_and_a_program(noun, treadle, text_of):
     code, answer = treadle(noun, "list")
@@ -202,3 +216,114 @@ def test_a_labelling_project_is_made_filled_answered_and_exported_from_the_termi
     assert set(leased[0]["task"]["data"]) == {"cups"}
     assert (refused[0], refused[1]["status"]) == (2, 400)
     assert exported["rows"] == 2
+
+
+def test_a_dataset_is_asked_in_sql(home, treadle, text_of, capsys, tmp_path):
+    sql = "select day, cups from sales@v1 order by day"
+    _, answer = treadle("datasets", "query", sql, "--limit", "2")
+    shown = text_of("datasets", "query", sql, "--limit", "2")
+    assert entry.main(["datasets", "query", sql, "--format", "csv", "--home", str(home)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    _, written = treadle("datasets", "query", sql, "-o", str(tmp_path / "sales.parquet"))
+
+    assert (len(answer["rows"]), answer["is_cut"]) == (2, True)
+    assert answer["snapshots"] == {"sales@v1": "sales@1"}
+    assert shown.splitlines()[-1].startswith("2 rows in ")
+    assert lines[0] == "day,cups"
+    assert len(lines) == 1 + DAYS - len(BAD_ROWS)
+    assert written["format"] == "parquet"
+    assert pl.read_parquet(tmp_path / "sales.parquet").columns == ["day", "cups"]
+
+
+def test_a_question_that_cannot_be_answered_says_why(treadle):
+    code, problem = treadle("datasets", "query", "select * from salez")
+
+    assert (code, problem["code"]) == (3, "dataset.not_found")
+    assert "sales" in problem["why"]
+    assert treadle("datasets", "query", "copy sales to 'x'")[1]["code"] == "query.refused"
+
+
+def test_a_snapshot_is_written_as_a_file(home, treadle, tmp_path, capsys):
+    target = tmp_path / "sales.csv"
+    _, written = treadle("datasets", "export", "sales", "--at", "1", "-o", str(target))
+    capsys.readouterr()
+    code = entry.main(["datasets", "export", "sales@1", "--format", "jsonl", "--home", str(home)])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert len(lines) == DAYS - len(BAD_ROWS)
+    assert written["bytes"] == target.stat().st_size
+    assert pl.read_csv(target).height == DAYS - len(BAD_ROWS)
+    assert code == 0
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_two_snapshots_are_compared(home, treadle, text_of):
+    (home / "inbox" / "more.csv").write_text(
+        "day,temperature_c,is_holiday,cups\n2025-01-01,1.5,false,230\n2030-01-01,1.5,false,231\n"
+    )
+    treadle("datasets", "land", "sales", "more.csv")
+    newest = treadle("datasets", "show", "sales")[1]["version"]
+
+    _, found = treadle("datasets", "diff", "sales", str(newest - 1), "--key", "day")
+    shown = text_of("datasets", "diff", "sales", str(newest - 1), "--key", "day")
+
+    assert (found["rows"]["added"], found["rows"]["removed"], found["rows"]["files_read"]) == (1, 0, 0)
+    assert (found["by_key"]["inserted"], found["by_key"]["updated"]) == (1, 0)  # the other day is there, and refused
+    assert "day=2030-01-01" in shown
+    assert {row["name"] for row in found["columns"]} == {"day", "temperature_c", "is_holiday", "cups"}
+    assert "They hold the same rows." in text_of("datasets", "diff", "sales", str(newest))
+
+
+def test_a_branch_is_made_landed_on_compared_merged_and_deleted(home, treadle, text_of):
+    (home / "inbox" / "branch.csv").write_text("day,temperature_c,is_holiday,cups\n2031-01-01,1.5,false,231\n")
+    before = treadle("datasets", "show", "sales")[1]["rows"]
+    _, made = treadle("datasets", "branch", "sales", "fix")
+    treadle("datasets", "land", "sales", "branch.csv", "--branch", "fix")
+
+    assert made["dataset"] == "sales@fix"
+    assert treadle("datasets", "show", "sales")[1]["rows"] == before
+    assert treadle("datasets", "show", "sales@fix")[1]["rows"] == before + 1
+    assert "1 rows" not in text_of("datasets", "branches", "sales")
+    assert treadle("datasets", "history", "sales", "--branch", "fix")[1][0]["version"] == 1
+    assert treadle("datasets", "diff", "sales", "main", "fix")[1]["rows"]["added"] == 1
+    assert "fast-forward" in text_of("datasets", "merge", "sales", "fix")
+    assert treadle("datasets", "show", "sales")[1]["rows"] == before + 1
+    assert treadle("datasets", "delete-branch", "sales", "fix", "--yes")[0] == 0
+    assert treadle("datasets", "branches", "sales") == (0, [])
+    assert treadle("datasets", "merge", "sales", "fix")[1]["code"] == "dataset.branch_not_found"
+
+
+def test_small_files_are_laid_together(treadle, text_of):
+    rows = treadle("datasets", "show", "sales")[1]["rows"]
+    _, done = treadle("datasets", "compact", "sales")
+
+    assert done["files_after"] == 1
+    assert treadle("datasets", "show", "sales")[1]["rows"] == rows
+    assert "no small files" in text_of("datasets", "compact", "sales")
+
+
+def test_a_clean_up_says_what_becomes_of_the_files_of_datasets(treadle, text_of):
+    _, done = treadle("gc", "--dry-run")
+
+    [sales] = [table for table in done["tables"] if table["dataset"] == "sales"]
+    assert sum(sales["kept"].values()) <= sales["snapshots"]
+    assert (sales["condemned"], sales["deleted"], sales["expired"]) == (0, 0, [])
+    assert "Datasets" not in text_of("gc", "--dry-run")
+
+
+def test_a_folder_becomes_a_dataset_and_a_folder_again(treadle, text_of, tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "cats").mkdir(parents=True)
+    (folder / "cats" / "tom.txt").write_text("miaow")
+    (folder / "empty").write_text("")
+    _, landed = treadle("datasets", "land-files", "photos", str(folder))
+    _, again = treadle("datasets", "land-files", "photos", str(folder))
+
+    assert (landed["added"], again["added"], again["version"]) == (2, 0, 1)
+    assert "cats/tom.txt  5 B   text/plain" in text_of("datasets", "files", "photos")
+    assert treadle("datasets", "export-files", "photos", str(tmp_path / "out"))[1]["files"] == 2
+    assert (tmp_path / "out" / "cats" / "tom.txt").read_text() == "miaow"
+    assert (tmp_path / "out" / "empty").read_text() == ""
+    assert treadle("datasets", "export-files", "photos", str(tmp_path / "out"))[1]["code"] == "dataset.files_refused"
+    one = treadle("datasets", "export-files", "photos", str(tmp_path / "one"), "--path", "empty")
+    assert one[1]["files"] == 1

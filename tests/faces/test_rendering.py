@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from treadle.faces.cli.rendering import Branch, Paper, ago, bytes_text, cell, duration, moment, short_digest
+from treadle.faces.cli.rendering import Branch, Paper, ago, bytes_text, cell, duration, moment, number, short_digest
 
 
 def drawn(draw) -> str:
@@ -103,6 +103,15 @@ def test_times_are_shown_in_utc():
 )
 def test_sizes_are_read_at_a_glance(count, text):
     assert bytes_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0123456, "0.01235"), (44.789, "44.79"), (1121.35, "1121.35"), (999_999.0, "999999"), (-12345678.9, "-12345679"),
+     (2.0**60, "1.153e+18"), (float("nan"), "nan"), (float("-inf"), "-inf"), (0.0, "0")],
+)  # fmt: skip
+def test_a_number_keeps_the_digits_before_its_point(value, shown):
+    assert number(value) == cell(value) == shown
 
 
 def test_cells_are_short():

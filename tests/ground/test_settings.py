@@ -36,6 +36,11 @@ def test_the_file_beats_the_default_the_environment_the_file_and_a_flag_the_envi
     assert load(project, flags={"port": "5002"}, TREADLE_PORT="5001").port == 5002
 
 
+@pytest.mark.parametrize(("word", "port"), [("", None), ("0", 0), ("4702", 4702)])
+def test_a_port_may_be_none_at_all(tmp_path, word, port):
+    assert load(tmp_path, TREADLE_SERVE_GRPC_PORT=word).serve_grpc_port == port
+
+
 def test_every_value_knows_where_it_came_from(project):
     found = load(project, flags={"workers": 3}, TREADLE_LEASE_S="60")
 
@@ -90,6 +95,7 @@ def test_a_path_of_the_file_begins_at_the_file_and_one_of_the_environment_at_the
         ("LEASE_S", "inf"),
         ("HOME", ""),
         ("RETENTION_DAYS", "1.5"),
+        ("SERVE_GRPC_PORT", "70000"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_origin(tmp_path, name, value):
@@ -150,5 +156,5 @@ def test_every_setting_says_what_it_means_and_its_unit():
     for setting in settings.declared():
         assert setting.meaning.endswith(".")
         if isinstance(setting.default, float):
-            assert setting.name.endswith("_s")
+            assert setting.name.endswith(("_s", "_share")), setting.name  # seconds, or a part of one
     assert settings.Settings.port.variable == "TREADLE_PORT"

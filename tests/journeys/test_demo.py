@@ -17,7 +17,7 @@ import pytest
 import treadle as td
 from treadle.loops.feedback.archive import dataset_of
 from treadle.systems.monitor.requests import ListAlerts, ListWindows
-from treadle.systems.train.service import ModelNamed, VersionNamed
+from treadle.systems.train.registry.service import ModelNamed, VersionNamed
 
 ENDPOINT = "late-arrival"
 UNTIL = "2013-05-06"
@@ -143,9 +143,9 @@ def test_alerts_start_retrainings_and_these_end_in_decisions(report, workspace):
 
 
 def test_the_decisions_are_the_evidence_of_every_version(report, workspace):
-    versions = workspace.models.versions(workspace.caller, ModelNamed(model=ENDPOINT))
+    versions = workspace.registry.models.versions(workspace.caller, ModelNamed(model=ENDPOINT))
     sheets = [
-        workspace.models.get(workspace.caller, VersionNamed(model=ENDPOINT, version=str(version.number)))
+        workspace.registry.models.get(workspace.caller, VersionNamed(model=ENDPOINT, version=str(version.number)))
         for version in versions
     ]
     on_record = {
@@ -194,6 +194,23 @@ def test_the_three_commands_that_it_names_answer(again):
             assert (found["model"]["verdict"], found["features"]["verdict"]) == ("identical", "identical")
         else:
             assert found["verdict"] in ("identical-bytes", "identical-model")
+
+
+def test_the_tutorials_questions_about_the_data_are_answered(home, report):
+    tutorial = (Path(__file__).parents[2] / "docs" / "tutorials" / "the-demo.md").read_text(encoding="utf-8")
+    block = tutorial.partition("## Look at its data")[2].partition("```text")[2].partition("```")[0]
+    said = {}
+    for command in block.strip().splitlines():
+        words = shlex.split(command.removeprefix("treadle "))
+        done = subprocess.run([*TREADLE, *words], cwd=home, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (command, done.stderr)
+        said[" ".join(words[:2])] = done.stdout
+
+    assert len(said) == len(block.strip().splitlines()) > 5
+    assert "wind_speed" in said["datasets profile"]
+    assert "LGA" in said["datasets query"]
+    assert "left_within_twelve_hours" in said["quarantine list"]
+    assert "Owner: carol" in said["features page"]
 
 
 def test_a_person_sees_the_weeks_and_what_to_ask_next(home, report):

@@ -28,7 +28,7 @@ from treadle.systems.monitor.records import MonitorView, MonitorWindow
 from treadle.systems.monitor.requests import ListAlerts, ListWindows, ShowMonitor
 from treadle.systems.prepare.records import Incident, ListIncidents, ListQuarantine, Quarantine
 from treadle.systems.train import ModelVersion
-from treadle.systems.train.service import ModelNamed, VersionNamed
+from treadle.systems.train.registry.service import ModelNamed, VersionNamed
 
 DATASETS = ("flights", "weather", "planes", "truth")
 """Those whose refused rows are told; what the loop itself lands (vectors, predictions) refuses none."""
@@ -102,9 +102,10 @@ def gather(workspace: td.Workspace) -> Year:
     caller = workspace.caller
     alerts = sorted(workspace.alerts.list(caller, ListAlerts(limit=1000)), key=lambda alert: alert.recorded_at)
     by_event = {alert.event: alert for alert in alerts}
-    runs = workspace.runs.newest(caller, ListRuns(limit=1000)).items
+    runs = workspace.runs.newest(caller, ListRuns(kind="pipeline", limit=1000)).items
     versions = sorted(
-        workspace.models.versions(caller, ModelNamed(model=pipelines.MODEL)), key=lambda version: version.number
+        workspace.registry.models.versions(caller, ModelNamed(model=pipelines.MODEL)),
+        key=lambda version: version.number,
     )
     decided = decisions(workspace, versions, by_event)
     challenged = {decision.run for decision in decided}
@@ -113,7 +114,7 @@ def gather(workspace: td.Workspace) -> Year:
         for run in reversed(runs)
         if run.name == pipelines.retrain.name
     ]
-    champion = workspace.models.get(caller, VersionNamed(model=pipelines.MODEL, version="champion")).version
+    champion = workspace.registry.models.get(caller, VersionNamed(model=pipelines.MODEL, version="champion")).version
     predicted = predictions(workspace)
     example = example_of(predicted, champion)
     return Year(
@@ -144,7 +145,9 @@ def decisions(
     """Every challenge, promoted or refused: the evidence of the gate, with the run in which it was found."""
     found = []
     for version in versions:
-        sheet = workspace.models.get(workspace.caller, VersionNamed(model=pipelines.MODEL, version=str(version.number)))
+        sheet = workspace.registry.models.get(
+            workspace.caller, VersionNamed(model=pipelines.MODEL, version=str(version.number))
+        )
         for evidence in sheet.evidence:
             if evidence.kind != "gate":
                 continue
@@ -173,15 +176,12 @@ def refused(workspace: td.Workspace) -> dict[str, Quarantine]:
         name: workspace.quarantine.list(workspace.caller, ListQuarantine(dataset=name, state=None, limit=1000))
         for name in DATASETS
     }
-    return {name: one for name, one in found.items() if one.by_rule}
+    return {name: one for name, one in found.items() if one.rows}
 
 
 def incidents(workspace: td.Workspace) -> list[Incident]:
     """Every incident, open or over."""
-    states = ("open", "muted", "resolved")
-    found = [
-        each for state in states for each in workspace.incidents.list(workspace.caller, ListIncidents(state=state))
-    ]
+    found = workspace.incidents.list(workspace.caller, ListIncidents(state="all"))
     return sorted(found, key=lambda incident: incident.opened_at)
 
 

@@ -7,17 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import treadle as td
-from late_arrival.features import CATEGORIES, INPUTS
+from late_arrival.features import CATEGORIES, INPUTS, known_before_departure
 from late_arrival.labelling import settlement
 from late_arrival.training import (
+    asked_in_month,
     fit,
     floor,
+    inputs_of,
     labelled,
     reference,
     score_floor,
     score_rows,
     side_by_side,
-    vectors_of_month,
 )
 from treadle import design
 
@@ -53,9 +54,13 @@ def settle(dataset: str, verdicts: str):
 
 @td.pipeline
 def month(number: int):
-    """Makes the inputs for the flights of a month and lands them; predictions and training use the very same rows."""
-    flights, weather, planes = (td.dataset(name).snapshot() for name in ("flights", "weather", "planes"))
-    rows = vectors_of_month(flights, weather, planes, number)
+    """Makes the inputs for the flights of a month and lands them; predictions and training use the very same rows.
+
+    What the views answered is kept as the training set `known-2013-03`: with its coverage, the age of its values and the
+    reason for every miss, and to be made again from its record.
+    """
+    asked = asked_in_month(td.dataset("flights").snapshot(), number)
+    rows = inputs_of(td.training_set(asked, known_before_departure, name=f"known-2013-{number:02}"))
     td.dataset("vectors").land(rows, key=f"2013-{number:02}", event_column="as_of")
     return rows
 

@@ -23,7 +23,7 @@ from treadle.kernel.catalog.service import ListRuns
 from treadle.loops.feedback import TruthRule
 from treadle.systems.collect.records import NamedDataset
 from treadle.systems.monitor.requests import EvaluateMonitor
-from treadle.systems.train.service import VersionNamed
+from treadle.systems.train.registry.service import VersionNamed
 
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
 FIRST_DAY = datetime(2013, 4, 1, 5, tzinfo=UTC)
@@ -118,7 +118,7 @@ class Season:
                 endpoint=pipelines.ENDPOINT, dataset="truth", entity="flight_id", value="late", known_at="known_at"
             )
             workspace.feedback.connect(workspace.caller, rule)
-        runs = workspace.runs.newest(workspace.caller, ListRuns(limit=1000)).items
+        runs = workspace.runs.newest(workspace.caller, ListRuns(kind="pipeline", limit=1000)).items
         begun = [run for run in runs if run.name == pipelines.first_model.name]
         if any(run.status == "done" for run in begun):
             return
@@ -185,7 +185,7 @@ class Season:
         self.doing(now, "running whatever an alert has started")
         for firing in self.workspace.scheduler.drain():
             self.say(f"{now:%Y-%m-%d}", f"{firing.pipeline} ran, started by {firing.caused_by}")
-        champion = self.workspace.models.get(
+        champion = self.workspace.registry.models.get(
             self.workspace.caller, VersionNamed(model=pipelines.MODEL, version="champion")
         )
         client.wait_for(str(champion.version.number))

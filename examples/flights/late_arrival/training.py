@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import lightgbm as lgb
@@ -10,15 +10,12 @@ import numpy as np
 import polars as pl
 
 import treadle as td
-from late_arrival.features import CATEGORIES, INPUTS, vectors
+from late_arrival.features import CATEGORIES, INPUTS, entities, with_inputs
 from treadle import design, stats
 
 WATCHED = [name for name in INPUTS if name != "weekday"]
 """What monitoring watches. The weekday is the calendar's: its shares hardly move from week to week, so one holiday in the
 reference would widen every threshold."""
-
-HISTORY = timedelta(days=35)
-"""How far back the longest window looks, with some days to spare."""
 
 FIXED = {
     "objective": "binary",
@@ -35,11 +32,15 @@ FIXED = {
 
 
 @td.step
-def vectors_of_month(flights: pl.LazyFrame, weather: pl.DataFrame, planes: pl.DataFrame, month: int) -> pl.DataFrame:
-    """The inputs for every flight of a month, each as of two hours before its departure."""
-    first = datetime(2013, month, 1)
-    recent = flights.filter(pl.col("sched_dep_at").dt.replace_time_zone(None) >= first - HISTORY).collect()
-    return vectors(recent, weather, planes, recent.filter(pl.col("month") == month))
+def asked_in_month(flights: pl.DataFrame, month: int) -> pl.DataFrame:
+    """The flights of a month as the views are asked about them: their keys, and the moment of the question."""
+    return entities(flights, flights.filter(pl.col("month") == month))
+
+
+@td.step
+def inputs_of(known: pl.DataFrame) -> pl.DataFrame:
+    """The model's inputs out of what the views answered."""
+    return with_inputs(known)
 
 
 @td.step

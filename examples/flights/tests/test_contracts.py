@@ -8,7 +8,7 @@ import yaml
 from late_arrival.season import PROJECT
 
 import treadle as td
-from treadle.systems.prepare.records import ListIncidents, ListQuarantine
+from treadle.systems.prepare.records import ContractText, ListIncidents, ListQuarantine
 
 DIRT = {
     "left_within_twelve_hours": 29,
@@ -97,3 +97,24 @@ def test_a_contract_says_who_answers_for_the_data_and_how_it_is_cleaned(path):
     assert "How this data is cleaned, and why." in written["description"]["usage"]
     assert written["slaProperties"]
     assert all(rule["id"] and rule["severity"] and rule["description"] for rule in rules)
+
+
+def test_planes_are_cleaned_for_those_who_count_them_and_every_change_can_be_taken_back(workspace, planes):
+    td.dataset("planes").land(planes)
+
+    clean = td.dataset("planes").clean()
+    again = td.dataset("planes.clean").restored()
+
+    rows = clean.scan().collect()
+    assert (clean.dataset, clean.rows) == ("planes.clean", planes.height)
+    assert (
+        rows.filter(manufacturer="AIRBUS").height
+        == planes.filter(pl.col("manufacturer").is_in(["AIRBUS", "AIRBUS INDUSTRIE"])).height
+    )
+    assert rows["seats"].null_count() == planes.filter(pl.col("seats") < 20).height == 40
+    assert again.equals(td.dataset("planes").snapshot().scan().collect())
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "contracts").glob("*.yaml")), ids=lambda path: path.name)
+def test_a_contract_leaves_nothing_unsaid(workspace, path):
+    assert workspace.contracts.lint(workspace.caller, ContractText(text=path.read_text(encoding="utf-8"))) == []

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from late_arrival.features import HORIZON, INPUTS, TYPICAL, vectors
+from late_arrival import pipelines
+from late_arrival.features import HORIZON, INPUTS, TYPICAL, entities, known_before_departure, vectors, with_inputs
 from polars.testing import assert_frame_equal
+
+import treadle as td
+from treadle.ground.settings import load
+from treadle.systems.features.training_sets import TrainingSetNamed
+from treadle.systems.features.views import names_of
 
 ASKED_AT_RANDOM = 40
 HOUR = timedelta(hours=1)
@@ -136,6 +142,48 @@ def test_a_flight_alone_has_the_vector_that_it_has_among_others(january, weather
     alone = pl.concat([vectors(january, weather, planes, one) for one in asked.head(15).iter_slices(1)])
 
     assert_frame_equal(alone, made.head(15))
+
+
+def test_the_models_learn_from_a_training_set_that_is_made_again_to_the_bit(workspace, flights, weather, planes):
+    days = flights.filter(
+        pl.col("sched_dep_at").is_between(datetime(2013, 1, 25, tzinfo=UTC), datetime(2013, 2, 8, tzinfo=UTC))
+    )
+    for name, rows in (("flights", days), ("weather", weather), ("planes", planes)):
+        td.dataset(name).land(rows)
+
+    made = td.load(pipelines.month(2).value)
+
+    named = TrainingSetNamed(name="known-2013-02")
+    record = workspace.training_sets.get(workspace.caller, named)
+    table = workspace.training_sets.table(workspace.project, record.digest, pl.DataFrame)
+    assert_frame_equal(with_inputs(table), made, check_exact=True)
+    landed = td.dataset("flights").snapshot().treadle_load(pl.DataFrame)
+    joined = vectors(landed, weather, planes, landed.filter(pl.col("month") == 2))
+    assert_frame_equal(joined, made, check_exact=True)
+    assert workspace.training_sets.rebuild(workspace.caller, named).is_same
+
+
+def test_online_a_flight_has_the_features_that_it_is_trained_on(tmp_path, january, weather, planes, asked):
+    one = entities(january, asked.tail(1))
+    [asked_at] = one["as_of"]
+    with td.Workspace(load({"home": tmp_path}), clock=lambda: asked_at) as workspace, td.use(workspace):
+        workspace.features.register(workspace.caller, known_before_departure)
+        for name, rows in (("flights", january), ("weather", weather), ("planes", planes)):
+            td.dataset(name).land(rows)
+        td.features.materialize("known-before-departure")
+
+        served = td.features.online("known-before-departure", one.to_dicts())
+
+        trained = td.training_set(one, known_before_departure).table()
+        assert served.rows() == trained.select(served.features).to_dicts()
+        assert served.rows()[0]["temp"] is not None
+
+
+def test_every_feature_says_what_it_is_counted_in_and_every_view_who_answers_for_it():
+    for view in known_before_departure.definitions:
+        assert view.description
+        assert view.owner
+        assert set(view.units) == set(names_of(view)), view.name
 
 
 def test_every_flight_keeps_its_row_whatever_is_unknown_about_it(january, weather, planes, asked):

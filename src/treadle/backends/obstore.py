@@ -25,12 +25,13 @@ from treadle.kernel.artifacts.spool import Spool, copy_into
 try:
     import obstore
     from obstore import exceptions
-    from obstore.store import from_url
+    from obstore.store import AzureStore, GCSStore, S3Store, from_url
 except ImportError as error:  # pragma: no cover - depends on what is installed
     raise MissingExtra.of("obstore", "s3", "Artifacts in an object store") from error
 
 _RENEW_AFTER = timedelta(hours=1)
 _CHUNK_BYTES = 8 << 20
+_SIGNING = (S3Store, GCSStore, AzureStore)
 _REFUSED = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
 
 
@@ -90,6 +91,13 @@ class ObstoreBlobs:
         if not self._cache.has(digest):
             self._download(digest)
         return self._cache.path(digest)
+
+    def address(self, digest: str, *, valid_for: timedelta) -> str | None:
+        """A signed URL, where the store can sign: S3, Google Cloud Storage and Azure can."""
+        if not isinstance(self._store, _SIGNING):
+            return None
+        with self._errors(digest):
+            return str(obstore.sign(self._store, "GET", self._key(digest), valid_for))
 
     def size(self, digest: str) -> int | None:
         facts = self._head(digest)
@@ -230,8 +238,8 @@ class ObstoreWriter:
     def __init__(self, blobs: ObstoreBlobs, spool: Spool) -> None:
         self._blobs, self._spool, self._done = blobs, spool, False
 
-    def write(self, data: Bytes, /) -> int:
-        return self._spool.write(data)
+    def write(self, *pieces: Bytes) -> int:
+        return self._spool.write(*pieces)
 
     def commit(self) -> BlobInfo:
         info = self._blobs.send(self._spool)

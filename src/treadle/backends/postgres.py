@@ -2,7 +2,12 @@
 
 Each write is a transaction of its own on a pooled connection (the server groups commits by itself), at READ COMMITTED:
 moves that must happen once say so in their `where epoch =`. A deadlock or a serialisation failure runs the work again.
-Readers see one snapshot (REPEATABLE READ, read only). Statements are prepared by psycopg after their fifth use.
+Readers see one snapshot (REPEATABLE READ, read only). Statements travel several at a time, see `postgres_line`.
+
+**Durability** is that of the embedded store. A write survives the death of this process, at any moment, once it is
+acknowledged; should PostgreSQL itself crash, the commits of its last half second may be missing, in order
+(`synchronous_commit = off`). A durable write waits for the disk, and makes all the earlier ones durable as well. Who
+wants every commit to wait says so in the URL: `?options=-csynchronous_commit%3Don`.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,9 +30,10 @@ from treadle.kernel.store import (
     Row,
     SchemaTooNew,
     Statement,
+    StoreBusy,
     StoreError,
     StoreUnreachable,
-    UniqueViolation,
+    UnfitValue,
     Work,
 )
 from treadle.kernel.store.ports import NOTHING
@@ -38,37 +45,44 @@ try:
 except ImportError as error:  # pragma: no cover - depends on what is installed
     raise MissingExtra.of("psycopg", "postgres", "A store on PostgreSQL") from error
 
+from treadle.backends.postgres_line import Line
+
 T = TypeVar("T")
 
 _ATTEMPTS = 8
 _IDLE_CONNECTIONS = 16
-_CURSOR_ROWS = 2000
+_PATIENCE_MS = 20
+"""How long a write waits for another's rows where waiting would hold up an event loop."""
 _TRUSTED_S = 10.0
 """A connection that has been idle for longer is asked whether it still stands: servers restart."""
 _SCHEMA_LOCK = 7_310_845_127
 """The advisory lock under which one process makes or migrates the tables; any number that nobody else uses."""
 
 
+_BEGIN = Statement("begin", "", "begin")
+_BEGIN_READ = Statement("begin", "", "begin isolation level repeatable read read only")
+_WAIT_FOR_DISK = Statement("wait_for_disk", "", "set local synchronous_commit = on")
+_AT_ONCE = Statement("at_once", "", f"set local lock_timeout = {_PATIENCE_MS}")
+_COMMIT, _ROLLBACK = Statement("commit", "", "commit"), Statement("rollback", "", "rollback")
+
+
 class _View:
     """A reader over one connection."""
 
     dialect = "postgresql"
-    __slots__ = ("_connection",)
+    __slots__ = ("_line",)
 
-    def __init__(self, connection: psycopg.Connection[Row]) -> None:
-        self._connection = connection
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
     def find(self, statement: Statement, parameters: Parameters = NOTHING) -> Row | None:
-        return self._connection.execute(statement.postgresql, parameters).fetchone()
+        return self._line.first(statement, parameters)
 
     def all(self, statement: Statement, parameters: Parameters = NOTHING) -> list[Row]:
-        return self._connection.execute(statement.postgresql, parameters).fetchall()
+        return self._line.rows(statement, parameters)
 
     def each(self, statement: Statement, parameters: Parameters = NOTHING) -> Iterator[Row]:
-        with self._connection.cursor(name=f"each_{statement.name}") as cursor:
-            cursor.itersize = _CURSOR_ROWS
-            cursor.execute(statement.postgresql, parameters)
-            yield from cursor
+        return self._line.each(statement, parameters)
 
 
 class _Transaction(_View):
@@ -77,17 +91,18 @@ class _Transaction(_View):
     __slots__ = ()
 
     def execute(self, statement: Statement, parameters: Parameters = NOTHING) -> int:
-        try:
-            return self._connection.execute(statement.postgresql, parameters).rowcount
-        except pg.UniqueViolation as error:
-            raise _taken(error, statement) from error
+        return self._line.count(statement, parameters)
 
     def execute_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(statement.postgresql, rows)
-        except pg.UniqueViolation as error:
-            raise _taken(error, statement) from error
+        self.put_many(statement, rows)
+        self._line.flush()
+
+    def put(self, statement: Statement, parameters: Parameters = NOTHING) -> None:
+        self._line.put(statement, parameters)
+
+    def put_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        for row in rows:
+            self._line.put(statement, row)
 
 
 class PostgresStore:
@@ -97,28 +112,53 @@ class PostgresStore:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._options: dict[str, Any] = (
+            {} if "options=" in urlsplit(url).query else {"options": "-c synchronous_commit=off"}
+        )
         self.url = without_password(url)
         self._pid = os.getpid()
-        self._idle: deque[tuple[psycopg.Connection[Row], float]] = deque()
+        self._idle: deque[tuple[Line, float]] = deque()
         self._is_closed = False
+        self._hurry = threading.local()
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the server is reached without a network: by a socket of the file system, or over the loopback."""
+        with self._open() as line:
+            return is_beside(line.connection.pgconn.host, line.connection.pgconn.hostaddr)
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        self._hurry.is_on = True
+        try:
+            yield
+        finally:
+            self._hurry.is_on = False
+
+    @property
+    def is_writing(self) -> bool:
+        return False  # each write has a connection of its own
 
     @contextlib.contextmanager
     def read(self) -> Iterator[_View]:
-        with self._connection() as connection:
-            connection.execute("begin isolation level repeatable read read only")
+        with self._open() as line:
+            line.begin(_BEGIN_READ)
             try:
-                yield _View(connection)
+                yield _View(line)
             finally:
-                if not connection.closed:
-                    connection.execute("rollback")
+                line.abandon(_ROLLBACK)
 
     def write(self, work: Work[T], *, durable: bool = False) -> T:
-        """As the port says. Every commit waits for the server's log on disk, so `durable` asks for nothing more."""
+        is_hurried = getattr(self._hurry, "is_on", False)
         for attempt in range(_ATTEMPTS):
             try:
-                with self._connection() as connection, connection.transaction():
-                    return work(_Transaction(connection))
+                with self._open() as line:
+                    return _committed(line, work, durable=durable, at_once=is_hurried)
+            except pg.LockNotAvailable as error:
+                raise _busy("Another transaction holds the row.") from error
             except (pg.SerializationFailure, pg.DeadlockDetected) as error:
+                if is_hurried:
+                    raise _busy("A concurrent write came in between.") from error
                 if attempt == _ATTEMPTS - 1:
                     raise StoreError(
                         "A write was refused again and again by concurrent ones.", why=str(error), fix="Try again."
@@ -130,18 +170,23 @@ class PostgresStore:
         self._is_closed = True
         if os.getpid() == self._pid:
             while self._idle:
-                self._idle.pop()[0].close()
+                self._idle.pop()[0].connection.close()
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Line]:
+        line = self._take()
+        try:
+            with _translated(self.url):
+                yield line
+        finally:
+            self._give_back(line)
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Row]]:
-        connection = self._take()
-        try:
-            with _translated(self.url):
-                yield connection
-        finally:
-            self._give_back(connection)
+        with self._open() as line:
+            yield line.connection
 
-    def _take(self) -> psycopg.Connection[Row]:
+    def _take(self) -> Line:
         if os.getpid() != self._pid:
             raise StoreError(
                 "This store was opened before the process forked.",
@@ -150,22 +195,56 @@ class PostgresStore:
             )
         if self._is_closed:
             raise StoreError("This store is closed.", fix="Open it again.")
+        is_hurried = getattr(self._hurry, "is_on", False)
+        self._hurry.is_on = False  # what has been written stands: from here on it is waited for
         while True:
             try:
-                connection, idle_since = self._idle.pop()
+                line, idle_since = self._idle.pop()
             except IndexError:
-                with _translated(self.url):
-                    return psycopg.connect(self._url, autocommit=True, connect_timeout=10)
-            if time.monotonic() - idle_since < _TRUSTED_S or _answers(connection):
-                return connection
-            connection.close()
+                if is_hurried:
+                    raise _busy("No connection is open and idle.") from None
+                return self._connect()
+            is_trusted = time.monotonic() - idle_since < _TRUSTED_S
+            if is_hurried and not is_trusted:
+                self._idle.append((line, idle_since))
+                raise _busy("The connection has been idle for long, and may be gone.")
+            if is_trusted or _answers(line.connection):
+                return line
+            line.connection.close()
 
-    def _give_back(self, connection: psycopg.Connection[Row]) -> None:
-        healthy = not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        if healthy and not self._is_closed and len(self._idle) < _IDLE_CONNECTIONS:
-            self._idle.append((connection, time.monotonic()))
+    def _connect(self) -> Line:
+        with _translated(self.url):
+            connection = psycopg.connect(
+                self._url, autocommit=True, connect_timeout=10, prepare_threshold=None, **self._options
+            )
+        return Line(connection)
+
+    def _give_back(self, line: Line) -> None:
+        if line.is_idle and not self._is_closed and len(self._idle) < _IDLE_CONNECTIONS:
+            self._idle.append((line, time.monotonic()))
         else:
-            connection.close()
+            line.connection.close()
+
+
+def _committed(line: Line, work: Work[T], *, durable: bool, at_once: bool) -> T:
+    """What a work answers, once its transaction stands."""
+    line.begin(_BEGIN)
+    if durable:
+        line.put(_WAIT_FOR_DISK)
+    if at_once:
+        line.put(_AT_ONCE)
+    try:
+        answer = work(_Transaction(line))
+        line.end(_COMMIT)
+    except BaseException:
+        with contextlib.suppress(psycopg.Error):  # a lost connection: what went wrong first says more
+            line.abandon(_ROLLBACK)
+        raise
+    return answer
+
+
+def _busy(why: str) -> StoreBusy:
+    return StoreBusy("The store is busy.", why=why, fix="Try again.")
 
 
 def _answers(connection: psycopg.Connection[Row]) -> bool:
@@ -215,6 +294,11 @@ def _bring_up_to_date(connection: psycopg.Connection[Row], store: PostgresStore,
     schema.upgrade(store._url.replace("postgresql://", "postgresql+psycopg://", 1))
 
 
+def is_beside(host: bytes, address: bytes) -> bool:
+    """Whether a host is this one: a folder with a socket, or an address of the loopback."""
+    return host.startswith(b"/") or address.startswith(b"127.") or address == b"::1"
+
+
 def without_password(url: str) -> str:
     """The URL as it may stand in messages and logs."""
     parts = urlsplit(url)
@@ -224,17 +308,12 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=place))
 
 
-def _taken(error: Exception, statement: Statement) -> UniqueViolation:
-    why = f"{str(error).strip()} (in {statement.name})"
-    return UniqueViolation("A row with this key is already there.", why=why, statement=statement.name)
-
-
 @contextlib.contextmanager
 def _translated(url: str) -> Iterator[None]:
     """The driver's errors leave as errors of ours; those that ask for another attempt stay as they are."""
     try:
         yield
-    except (pg.SerializationFailure, pg.DeadlockDetected):
+    except (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailable):
         raise
     except psycopg.Error as error:
         raise _translate(error, url) from error
@@ -255,5 +334,11 @@ def _translate(error: psycopg.Error, url: str) -> TreadleError:
             f"The database at {url} does not answer.",
             why=why,
             fix="Check that the server runs and that TREADLE_STORE names it; what was acknowledged is safe.",
+        )
+    if isinstance(error, psycopg.DataError):
+        return UnfitValue(
+            "A value does not fit into the database.",
+            why=why,
+            fix="Leave out characters and numbers that PostgreSQL does not hold, such as NUL in a text.",
         )
     return StoreError(f"The database at {url} refused a statement.", why=why)

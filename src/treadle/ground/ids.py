@@ -15,6 +15,7 @@ NewId = Callable[[str], str]
 """Makes a new id with the given prefix."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_HEX = frozenset("0123456789abcdef")
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _SHIFTS = tuple(range(120, -1, -10))
 _lock = Lock()
@@ -67,3 +68,18 @@ def prefix_of(identifier: str) -> str | None:
 def millis_of(identifier: str) -> int:
     """The milliseconds since 1970 at which an id was made. Raises ValueError when the text is no id."""
     return decode(identifier.rpartition("_")[2]) >> 80
+
+
+def mlflow_id(run_id: str) -> str:
+    """The 32 hexadecimal digits under which MLflow's clients know a run: the same 128 bits, written otherwise.
+
+    Raises ValueError when the text is no id.
+    """
+    return f"{decode(run_id.rpartition('_')[2]):032x}"
+
+
+def run_id_of(mlflow_run: str) -> str | None:
+    """The id of the run that MLflow's clients know by 32 hexadecimal digits; None for any other text."""
+    if len(mlflow_run) != 32 or not _HEX.issuperset(mlflow_run):
+        return None
+    return f"run_{encode(int(mlflow_run, 16))}"

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 FILE_NAME = "treadle.toml"
 PREFIX = "TREADLE_"
+SOURCES = "sources"
+"""The table of `treadle.toml` in which sources of data are declared: no setting, and read by those who run them."""
 EXECUTORS = ("in-process", "pool", "ray")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -92,12 +94,25 @@ def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
     return parse
 
 
+def _port_or_none(raw: object) -> int | None:
+    return None if raw is None or raw == "" else _whole(0, 65535)(raw)
+
+
 def _positive(raw: object) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise ValueError("it must be a number")
     number = float(raw)
     if not 0 < number < float("inf"):
         raise ValueError("it must be more than 0")
+    return number
+
+
+def _share(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError("it must be a number")
+    number = float(raw)
+    if not 0 <= number <= 1:
+        raise ValueError("it must be 0 to 1")
     return number
 
 
@@ -125,10 +140,24 @@ def _store_url(raw: object) -> str:
     return text
 
 
+def _online_url(raw: object) -> str:
+    text = _text(raw)
+    if text not in ("", "lmdb") and not text.startswith(("redis://", "rediss://", "postgresql://", "postgres://")):
+        raise ValueError("it must be empty (SQLite in the home), lmdb, or begin with redis:// or postgresql://")
+    return text
+
+
 def _artifacts_url(raw: object) -> str:
     text = _text(raw)
     if "://" in text and not text.startswith("s3://"):
         raise ValueError("it must be empty (a folder in the home), a folder, or begin with s3://")
+    return text
+
+
+def _mail_url(raw: object) -> str:
+    text = _text(raw)
+    if text and not text.startswith(("smtp://", "smtps://")):
+        raise ValueError("it must be empty (no mail is sent) or begin with smtp:// or smtps://")
     return text
 
 
@@ -147,16 +176,47 @@ class Settings:
     store = Setting(
         _store_url, "", "Where rows live: empty for SQLite in the home, or a postgresql:// URL.", secret=True
     )
+    online_store = Setting(
+        _online_url,
+        "",
+        "Where features are read online: empty for SQLite in the home, lmdb, redis://…, or postgresql://….",
+        secret=True,
+    )
+    served_share = Setting(
+        _share, 0.1, "The share of online reads of features whose vectors are logged, to be checked for skew; 0 to 1."
+    )
     artifacts = Setting(_artifacts_url, "", "Where bytes live: empty for a folder in the home, a folder, or s3://….")
+    artifact_root = Setting(
+        _text, "", "Where experiments without a location of their own put artifacts: empty for here, through the proxy."
+    )
     server = Setting(_server_url, "", "The API that commands talk to: empty to work in this process.")
     token = Setting(_text, "", "The token for `server`; when empty, that of the home's file api.token.", secret=True)
     host = Setting(_text, "127.0.0.1", "The address that `treadle up` listens on; loopback only.")
     port = Setting(_whole(0, 65535), 4700, "The port that `treadle up` listens on; 0 takes a free one.")
     serve_port = Setting(_whole(0, 65535), 4701, "The port of the model server of `treadle up`; 0 takes a free one.")
+    serve_grpc_port = Setting(
+        _port_or_none, None, "Where the model server answers gRPC too: a port, or 0 for a free one; empty for none."
+    )
     body_max_bytes = Setting(_whole(1024), 64 << 20, "The largest request body that the API reads.")
     executor = Setting(_one_of(*EXECUTORS), "in-process", "Where steps run: in-process, pool or ray.")
     workers = Setting(_whole(0), 0, "Processes in the pool; 0 for one a core.")
     allow_pickle = Setting(_claim, False, "Whether pickled models may be stored and loaded. Loading one runs its code.")
+    allow_private_webhooks = Setting(
+        _claim, False, "Whether webhooks may call this host and private networks. Only where every user is trusted."
+    )
+    allow_http_webhooks = Setting(_claim, False, "Whether webhooks may be called without TLS.")
+    smtp_url = Setting(
+        _mail_url,
+        "",
+        "Through which server alerts are mailed: smtp://user:password@host:587, or smtps://.",
+        secret=True,
+    )
+    mail_sender = Setting(_text, "treadle@localhost", "From whom mails come.")
+    query_timeout_s = Setting(_positive, 60.0, "How long one SQL query on datasets may take.")
+    query_memory_bytes = Setting(_whole(1 << 20), 2 << 30, "How much memory one SQL query on datasets may take.")
+    recover_after = Setting(
+        _whole(1), 3, "Clean landings in a row after which an incident about data counts as recovered."
+    )
     retention_days = Setting(_whole(1), 30, "How long clean-up leaves what no name, pin or deployment holds.")
     lease_s = Setting(_positive, 30.0, "How long a run that gives no sign of life is believed to be alive.")
     heartbeat_s = Setting(
@@ -209,7 +269,9 @@ def load(
     root = find_project_root(folder)
     values = {setting.name: Value(setting.default, "default") for setting in declared()}
     values["home"] = Value(root / ".treadle", "default")
-    for name, raw in _read_file(root / FILE_NAME).items():
+    written = _read_file(root / FILE_NAME)
+    written.pop(SOURCES, None)
+    for name, raw in written.items():
         values[name] = _parsed(name, raw, str(root / FILE_NAME), base=root)
     environ = os.environ if environ is None else environ
     for setting in declared():
@@ -220,6 +282,16 @@ def load(
         if raw is not None:
             values[name] = _parsed(name, raw, f"flag --{name.replace('_', '-')}", base=folder)
     return _agreeing(Settings(values, root))
+
+
+def sources_of(root: Path) -> dict[str, object]:
+    """The sources of data that the `treadle.toml` of a folder declares, by name. Raises SettingInvalid."""
+    raw = _read_file(root / FILE_NAME).get(SOURCES, {})
+    if not isinstance(raw, dict):
+        raise SettingInvalid(
+            f"`sources` is no table (in: {root / FILE_NAME}).", fix="Declare each source in one: [sources.orders]"
+        )
+    return raw
 
 
 def _read_file(path: Path) -> dict[str, object]:

@@ -41,6 +41,10 @@ def _put(tx: Transaction, subject: str, key: str, value: str = "x", recorded_at:
     tx.execute(_SQL["put"], {"subject": subject, "key": key, "value": value, "recorded_at": recorded_at})
 
 
+def _row(key: str, value: str = "v") -> dict[str, object]:
+    return {"subject": "s", "key": key, "value": value, "recorded_at": 0}
+
+
 def _count(store: Store, subject: str) -> int:
     with store.read() as reader:
         row = reader.find(_SQL["count"], {"subject": subject})
@@ -115,6 +119,36 @@ class StoreConformance:
 
         assert _count(store, "s") == 2500
 
+    def test_what_was_put_is_seen_by_what_comes_after_it(self, store: Store) -> None:
+        def work(tx: Transaction) -> tuple[object, int]:
+            tx.put(_SQL["put"], _row("a", "old"))
+            tx.put_many(_SQL["put"], [_row("b"), _row("c")])
+            found = tx.find(_SQL["get"], {"subject": "s", "key": "a"})
+            tx.put(_SQL["put"], _row("d"))
+            return found, tx.execute(_SQL["change"], {"subject": "s", "key": "a", "value": "new", "expected": "old"})
+
+        assert store.write(work) == (("old",), 1)
+        assert _count(store, "s") == 4
+
+    def test_a_row_that_cannot_be_put_undoes_the_write_and_says_which_it_was(self, store: Store) -> None:
+        store.write(lambda tx: tx.put(_SQL["put"], _row("taken")))
+
+        def work(tx: Transaction) -> None:
+            tx.put(_SQL["put"], _row("mine"))
+            tx.put(_SQL["put"], _row("taken"))
+            tx.put(_SQL["put_if_absent"], _row("also mine"))
+
+        for _ in range(3):
+            with pytest.raises(UniqueViolation) as caught:
+                store.write(work)
+            assert caught.value.context["statement"] == "put"
+        assert _count(store, "s") == 1
+
+    def test_more_rows_than_one_trip_holds_are_put(self, store: Store) -> None:
+        store.write(lambda tx: tx.put_many(_SQL["put"], [_row(f"{n:05}") for n in range(1100)]))
+
+        assert _count(store, "s") == 1100
+
     def test_a_reader_keeps_its_view_while_others_write(self, store: Store) -> None:
         store.write(lambda tx: _put(tx, "s", "a"))
 
@@ -169,6 +203,15 @@ class StoreConformance:
     def test_a_durable_write_stands_like_any_other(self, store: Store) -> None:
         store.write(lambda tx: _put(tx, "s", "k"), durable=True)
         store.write(lambda tx: _put(tx, "s", "l"))
+
+        assert _count(store, "s") == 2
+
+    def test_what_is_done_at_once_stands_like_anything_else(self, store: Store) -> None:
+        store.write(lambda tx: _put(tx, "s", "k"))
+        with store.at_once():
+            store.write(lambda tx: _put(tx, "s", "l"))
+        with store.at_once():
+            assert _count(store, "s") == 2
 
         assert _count(store, "s") == 2
 

@@ -15,7 +15,7 @@ from treadle.faces.sdk.design import NotOfASpec
 from treadle.systems.design import DesignNamed
 from treadle.systems.design.errors import InvalidModelSpec, LeaderboardNotFound, ModelSpecNotFound
 from treadle.systems.train import Registration
-from treadle.systems.train.service import RegisterModel
+from treadle.systems.train.registry.service import RegisterModel
 
 SPEC = """
 name = "slopes"
@@ -184,7 +184,7 @@ def test_a_file_that_contradicts_itself_is_refused(home, tmp_path):
 
 def test_the_card_of_a_version_is_read_at_the_terminal(home, capsys):
     done = tried().value
-    home.models.register(
+    home.registry.models.register(
         home.caller,
         RegisterModel(
             registration=Registration(model="slopes", digest=done["digest"], signature={}, card=done["card"])

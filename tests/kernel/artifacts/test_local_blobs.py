@@ -142,10 +142,10 @@ def test_old_leftovers_are_swept_and_young_ones_stay(blobs: LocalBlobs) -> None:
     young.write(b"young")
     old.write(b"old")
     os.utime(old._spool.path, (0, 0))
+    old._spool.release()  # as the end of its process does
 
     assert blobs.sweep(datetime.now(UTC) - timedelta(hours=1)) == 1
     assert young.commit().digest == digests.of_bytes(b"young")
-    old._spool.discard()
 
 
 PUT_FOREVER = """
@@ -176,6 +176,17 @@ def test_kill_9_leaves_no_torn_blob_and_loses_none_that_was_acknowledged(tmp_pat
     assert [blobs.verify(digest) for digest in stored] == [None] * len(stored)
     blobs.sweep(datetime.now(UTC) + timedelta(days=1))
     assert leftovers(blobs) == []
+
+
+def test_a_write_that_rests_is_not_swept_away_however_old_it_is(blobs: LocalBlobs) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with blobs.create() as writer:
+        writer.write(b"the first half, ")
+        assert blobs.sweep(tomorrow) == 0
+        writer.write(b"and the second a day later")
+        info = writer.commit()
+
+    assert blobs.get(info.digest) == b"the first half, and the second a day later"
 
 
 def test_two_processes_put_the_same_value_at_once(tmp_path: Path) -> None:

@@ -83,6 +83,19 @@ def test_runs_are_paged_newest_first(any_store: Store) -> None:
     assert [run.id for run in inside] == ["run_9"]
 
 
+def test_runs_of_several_kinds_are_one_list_with_the_newest_first(any_store: Store) -> None:
+    rows = RunRows()
+    kinds = {"run_0": "pipeline", "run_1": "tracking", "run_2": "act", "run_3": "pipeline", "run_4": "tracking"}
+    any_store.write(lambda tx: [rows.insert(tx, make_run(run, kind=kind)) for run, kind in kinds.items()])
+
+    with any_store.read() as reader:
+        first = rows.top(reader, "p", kinds=("pipeline", "tracking"), limit=3)
+        second = rows.top(reader, "p", kinds=("pipeline", "tracking"), limit=3, after=first.next)
+
+    assert [run.id for run in first.items] == ["run_4", "run_3", "run_1"]
+    assert [run.id for run in second.items] == ["run_0"]
+
+
 def test_an_edge_names_the_run_that_made_what_it_uses(any_store: Store) -> None:
     rows = LineageRows()
     edges = [

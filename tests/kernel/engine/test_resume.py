@@ -70,6 +70,25 @@ def test_a_failed_run_goes_on_behind_its_last_finished_step(engine: Engine, tmp_
     ]
 
 
+def test_a_finished_run_that_is_looked_at_again_does_not_finish_twice(engine: Engine) -> None:
+    """Whoever is started by `run.finished` would be started once more for nothing."""
+
+    @step
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def flow() -> int:
+        return one()
+
+    run = engine.run(flow, {})
+    again = engine.resume(run.id, flow)
+    redone = engine.resume(run.id, flow, from_step="one")
+
+    finished = rows(engine, "select count(*) from event where kind = 'run.finished'")
+    assert (again.status, redone.status, finished) == ("done", "done", [(2,)])
+
+
 def test_a_failure_that_the_body_went_on_from_is_replayed(engine: Engine, tmp_path: Path) -> None:
     calls = tmp_path / "calls"
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.kernel.engine.engines import HeldClock, make_engine, opened, rows
+from treadle.ground.clock import to_micros
 from treadle.kernel.engine import on_event, pipeline
 from treadle.kernel.engine.acts import wait_until
 from treadle.kernel.engine.errors import InvalidSchedule
@@ -20,8 +21,9 @@ from treadle.kernel.engine.pipelines import Schedule
 from treadle.kernel.engine.processes import Processes
 from treadle.kernel.engine.publishing import PublicationNotFound, get_publication, publish
 from treadle.kernel.engine.runner import TAKEN, fire
-from treadle.kernel.engine.scheduler import Firing, Scheduler
+from treadle.kernel.engine.scheduler import FRUITLESS_DEATHS, LONGEST_PAUSE_S, Firing, Scheduler, pause_s
 from treadle.kernel.engine.service import Engine
+from treadle.kernel.store.sql import parse
 
 REPO = Path(__file__).parents[3]
 
@@ -200,6 +202,56 @@ def test_a_run_that_waits_is_resumed_when_its_time_has_come(engine: Engine, tmp_
 
     assert run.status == "waiting"
     assert noted.resumed == [run.id]
+
+
+def died(engine: Engine, run: str, clock: HeldClock, *, times: int) -> None:
+    """The run as processes leave it that were killed before any step of it was done."""
+    text = "update run set status = 'running', epoch = :epoch, lease_until = :until where id = :id"
+    values = {"id": run, "epoch": times, "until": to_micros(clock()) - 1}
+    engine.store.write(lambda tx: tx.execute(parse(f"-- name: died\n{text}")["died"], values))
+
+
+def test_a_run_whose_process_keeps_dying_is_left_alone_longer_each_time(
+    engine: Engine, tmp_path: Path, clock: HeldClock
+) -> None:
+    published(engine, tmp_path)
+    clock.move(hours=1)
+    noted = Noted()
+    scheduler = Scheduler(engine, noted)
+    run = fire(engine, scheduler.tick()[0].id).id
+
+    died(engine, run, clock, times=1)
+    scheduler.tick()
+    assert noted.resumed == [run]
+
+    died(engine, run, clock, times=3)
+    scheduler.tick()
+    clock.move(seconds=pause_s(3) - 1)
+    scheduler.tick()
+    assert noted.resumed == [run]
+    clock.move(seconds=2)
+    scheduler.tick()
+    assert noted.resumed == [run, run]
+    assert [pause_s(deaths) for deaths in (1, 2, 3, 4, 40)] == [0, 5, 10, 20, LONGEST_PAUSE_S]
+
+
+def test_a_run_that_kills_its_process_again_and_again_fails_and_says_why(
+    engine: Engine, tmp_path: Path, clock: HeldClock
+) -> None:
+    published(engine, tmp_path)
+    clock.move(hours=1)
+    noted = Noted()
+    scheduler = Scheduler(engine, noted)
+    run = fire(engine, scheduler.tick()[0].id).id
+
+    died(engine, run, clock, times=FRUITLESS_DEATHS)
+    scheduler.tick()
+
+    ((status, error),) = rows(engine, "select status, error from run where id = :id", id=run)
+    assert (status, noted.resumed) == ("failed", [])
+    assert "died 8 times before it had done a step" in error
+    assert engine.events.since("default", 0, kinds=("run.failed",))[-1].subject == run
+    assert engine.resume(run, nightly).status == "done"
 
 
 def test_a_schedule_that_cannot_be_read_is_refused_where_it_is_written() -> None:

@@ -19,7 +19,7 @@ from treadle.kernel.engine.journal import sql
 from treadle.loops.provenance import ReplayRequest, Verification, VerifyRequest
 from treadle.loops.provenance.errors import NotReproducible
 from treadle.loops.provenance.verifying import rung_of
-from treadle.systems.train.service import ModelNamed, VersionNamed
+from treadle.systems.train.registry.service import ModelNamed, VersionNamed
 
 ACTS = ("model.registered", "ref.moved", "endpoint.deployed", "dataset.landed")
 
@@ -73,7 +73,7 @@ def test_a_model_comes_out_the_same_from_recorded_code_whatever_the_files_say_no
 
 
 def test_a_verdict_is_evidence_on_the_version_and_nothing_else_has_happened(shop: Shop, verified: Verified) -> None:
-    sheet = shop.workspace.models.get(shop.workspace.caller, VersionNamed(model="busy", version="1"))
+    sheet = shop.workspace.registry.models.get(shop.workspace.caller, VersionNamed(model="busy", version="1"))
 
     evidence = next(each for each in sheet.evidence if each.id == verified.answer.evidence)
 
@@ -81,7 +81,7 @@ def test_a_verdict_is_evidence_on_the_version_and_nothing_else_has_happened(shop
     assert evidence.body["verdict"] == "identical-bytes"
     assert "model/busy/1" in events(shop, "evidence.added")
     assert verified.acts_after == verified.acts_before
-    assert len(shop.workspace.models.versions(shop.workspace.caller, ModelNamed(model="busy"))) == 1
+    assert len(shop.workspace.registry.models.versions(shop.workspace.caller, ModelNamed(model="busy"))) == 1
 
 
 def test_a_verification_is_a_run_of_its_own_kind_that_no_cache_takes_from(shop: Shop, verified: Verified) -> None:
@@ -116,7 +116,7 @@ def test_the_first_step_that_differs_is_named(shop: Shop) -> None:
     assert found.steps[0].verdict == "identical-bytes"
     assert found.largest_difference is not None
     assert found.largest_difference > 1e-6
-    newest = shop.workspace.models.get(shop.workspace.caller, VersionNamed(model="noisy")).evidence[-1]
+    newest = shop.workspace.registry.models.get(shop.workspace.caller, VersionNamed(model="noisy")).evidence[-1]
     assert (newest.kind, newest.verdict) == ("verification", "failed")
 
 

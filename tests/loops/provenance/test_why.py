@@ -17,7 +17,7 @@ from treadle.loops.provenance.errors import NothingOfThatName
 from treadle.systems.collect import NamedDataset
 from treadle.systems.monitor.alerts import Alert, Symptom
 from treadle.systems.monitor.repository import AlertRows
-from treadle.systems.train.service import PromoteModel
+from treadle.systems.train.registry.service import PromoteModel
 
 
 def why(shop: Shop, id: str, **choices: int) -> Node:
@@ -206,7 +206,9 @@ def test_impact_of_code_and_of_a_run_reaches_the_model(shop: Shop) -> None:
 
 def test_impact_names_aliases_of_any_name(shop: Shop) -> None:
     workspace = shop.workspace
-    workspace.models.promote(workspace.caller, PromoteModel(model="busy", version=1, alias="summer", reason="warm"))
+    workspace.registry.models.promote(
+        workspace.caller, PromoteModel(model="busy", version=1, alias="summer", reason="warm")
+    )
 
     version = shop.ask("impact", ImpactRequest(id="busy/1"))
 

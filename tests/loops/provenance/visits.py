@@ -51,7 +51,7 @@ import lightgbm
 import polars as pl
 import treadle as td
 from treadle.assembly import current_workspace
-from treadle.systems.train.service import PromoteModel
+from treadle.systems.train.registry.service import PromoteModel
 from visits_views import joined, service
 
 SMOOTHING = 1.0
@@ -133,7 +133,7 @@ def meddle():
     rows = training_rows(td.dataset("visits").snapshot())
     workspace = current_workspace()
     request = PromoteModel(model="busy", version=1, alias="meddled", reason="past the journal")
-    workspace.models.promote(workspace.caller, request)
+    workspace.registry.models.promote(workspace.caller, request)
     return fit(rows, 3)
 
 

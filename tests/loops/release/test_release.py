@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller
 from treadle.kernel.store import Store
 from treadle.loops.release import Challenge, GatePolicy, Release
+from treadle.loops.release.errors import BadEvaluation
 from treadle.systems.train import Models, Registration
-from treadle.systems.train.service import ModelNamed, PromoteModel, RegisterModel, VersionNamed
+from treadle.systems.train.registry.service import HistoryOf, PromoteModel, RegisterModel, VersionNamed
 
 ADA = Caller(project="p", actor="ada")
 EVALUATION = Artifact(digest=of_bytes(b"rows"), kind="frame", codec="memory", size_bytes=1)
@@ -76,7 +77,7 @@ def test_the_winner_becomes_champion_with_the_gate_as_evidence(house: House) -> 
 
     assert (verdict.promoted, verdict.champion_before, verdict.champion_after) == (True, None, 1)
     assert house.champion() == 1
-    moves = house.models.history(ADA, ModelNamed(model="late"))
+    moves = house.models.history(ADA, HistoryOf(model="late")).moves
     assert moves[0].evidence == {"gate": verdict.evidence}
     sheet = house.models.get(ADA, VersionNamed(model="late", version="1"))
     assert [(found.kind, found.verdict) for found in sheet.evidence] == [("gate", "passed")]
@@ -115,3 +116,10 @@ def test_a_protected_champion_moves_through_the_gate_and_not_by_hand(house: Hous
         house.models.promote(ADA, PromoteModel(model="late", version=2))
     house.release(challenger_is_better=True).challenge(ADA, challenge(2))
     assert house.champion() == 2
+
+
+def test_a_column_that_the_gate_names_and_the_evaluation_lacks_is_said(house: House) -> None:
+    named = replace(challenge(1), policy=GatePolicy(slices=("carrier",)))
+
+    with pytest.raises(BadEvaluation, match="no column 'carrier'"):
+        house.release(challenger_is_better=True).challenge(ADA, named)

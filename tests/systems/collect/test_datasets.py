@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, TableFeatures, write_deltalake
 
-from tests.systems.collect.conftest import ADA, Home
+from tests.systems.collect.conftest import ADA, Home, open_home
 from treadle.kernel.vocabulary.datasets import RowId
 from treadle.systems.collect import FileSource, LandFiles, NamedDataset
 from treadle.systems.collect.delta_table import Table
@@ -21,8 +22,9 @@ from treadle.systems.collect.errors import (
     OutsideInbox,
     RowNotFound,
     SnapshotNotFound,
+    TagNotFound,
 )
-from treadle.systems.collect.records import RestoreSnapshot, TagSnapshot, WantedRows
+from treadle.systems.collect.records import RestoreSnapshot, TagSnapshot, UntagSnapshot, WantedRows
 
 
 def numbers(*values: int) -> pl.DataFrame:
@@ -42,7 +44,7 @@ def test_a_snapshot_is_found_by_version_tag_id_and_time(home: Home) -> None:
     home.datasets.land(ADA, "numbers", numbers(1))
     home.datasets.land(ADA, "numbers", numbers(2))
     first = home.datasets.snapshot("default", "numbers", "1")
-    home.datasets.tag(ADA, TagSnapshot(name="numbers", tag="clean", at="1"))
+    home.tags.tag(ADA, TagSnapshot(name="numbers", tag="clean", at="1"))
 
     for at in ("1", "clean", first.id, first.recorded_at.isoformat()):
         assert values(home, at) == [1]
@@ -68,12 +70,12 @@ def test_a_dataset_that_is_not_there_is_answered_with_near_names(home: Home) -> 
     assert "numbers" in caught.value.why
 
 
-@pytest.mark.parametrize("tag", ["main", "12", "", "a/b", "@x"])
+@pytest.mark.parametrize("tag", ["main", "12", "", "a/b", "@x", "2013-04-01", "snap_1"])
 def test_a_tag_that_would_mislead_is_refused(home: Home, tag: str) -> None:
     home.datasets.land(ADA, "numbers", numbers(1))
 
     with pytest.raises(DatasetNameRefused):
-        home.datasets.tag(ADA, TagSnapshot(name="numbers", tag=tag))
+        home.tags.tag(ADA, TagSnapshot(name="numbers", tag=tag))
 
 
 def test_restoring_makes_earlier_rows_the_newest_with_their_content_id(home: Home) -> None:
@@ -287,3 +289,48 @@ def test_a_log_with_a_gap_is_named(home: Home) -> None:
     with pytest.raises(DataFileCorrupt, match="log"):
         Table(folder_of(home)).version()
     assert values(home) == [1]
+
+
+def test_a_tag_that_is_taken_away_names_nothing_and_its_history_stays(home: Home) -> None:
+    home.datasets.land(ADA, "numbers", numbers(1))
+    home.tags.tag(ADA, TagSnapshot(name="numbers", tag="golden", reason="checked by hand"))
+    [tag] = home.tags.list(ADA, NamedDataset(name="numbers"))
+
+    home.tags.untag(ADA, UntagSnapshot(name="numbers", tag="golden"))
+
+    assert (tag.tag, tag.version, tag.actor, tag.reason) == ("golden", 1, "ada", "checked by hand")
+    assert home.tags.list(ADA, NamedDataset(name="numbers")) == []
+    with pytest.raises(SnapshotNotFound):
+        home.datasets.snapshot("default", "numbers", "golden")
+    with home.store.read() as reader:
+        assert len(home.refs.history(reader, "default", "dataset/numbers@golden")) == 2
+    with pytest.raises(TagNotFound):
+        home.tags.untag(ADA, UntagSnapshot(name="numbers", tag="golden"))
+
+
+def test_a_place_may_be_written_behind_the_name(home: Home) -> None:
+    home.datasets.land(ADA, "numbers", numbers(1))
+    home.datasets.land(ADA, "numbers", numbers(2))
+    home.tags.tag(ADA, TagSnapshot(name="numbers", tag="first", at="v1"))
+
+    assert home.datasets.snapshot("default", "numbers@v1").version == 1
+    assert home.datasets.snapshot("default", "numbers@1").version == 1
+    assert home.datasets.snapshot("default", "numbers@first").version == 1
+    assert home.datasets.snapshot("default", "numbers@main").version == 2
+
+
+def test_a_clock_that_goes_back_changes_neither_the_order_nor_what_a_time_finds(tmp_path: Path) -> None:
+    now = [datetime(2013, 4, 1, 12, tzinfo=UTC)]
+    home = open_home(tmp_path, clock=lambda: now[0])
+    for hour in (12, 14, 11):
+        now[0] = now[0].replace(hour=hour)
+        home.datasets.land(ADA, "numbers", numbers(hour))
+
+    history = home.datasets.history(ADA, NamedDataset(name="numbers"))
+    found = [home.datasets.snapshot("default", "numbers", f"2013-04-01T{hour}:30Z").version for hour in range(11, 16)]
+
+    assert [(one.version, one.recorded_at.hour) for one in history] == [(1, 12), (2, 14), (3, 11)]
+    assert found == sorted(found) == [3, 3, 3, 3, 3]
+    with pytest.raises(SnapshotNotFound):
+        home.datasets.snapshot("default", "numbers", "2013-04-01T10:59Z")
+    home.store.close()

@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +17,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.systems.collect.conftest import ADA, Home
+from tests.systems.collect.conftest import ADA, Home, open_home
 from treadle.kernel.catalog import LineageRows
 from treadle.kernel.governance import Caller, PermissionDenied
 from treadle.systems.collect import CreateDataset, Datasets, FrameSource, NamedDataset
-from treadle.systems.collect.errors import ColumnNameRefused, DatasetNameRefused, SchemaMismatch, TypeNotStorable
+from treadle.systems.collect.errors import (
+    ColumnNameRefused,
+    DatasetNameRefused,
+    DatasetProtected,
+    LandingOvertaken,
+    SchemaMismatch,
+    TypeNotStorable,
+)
+from treadle.systems.collect.landing import Landings, Order
+from treadle.systems.collect.records import Batch, Landing
 
 THINGS = pl.DataFrame({"n": [1, 2, 3], "text": ["x", None, "z"]})
 
@@ -206,6 +216,24 @@ def test_a_source_that_fails_half_way_keeps_what_has_landed(datasets: Datasets) 
     assert rows_of(datasets, "numbers")["n"].to_list() == [1]
 
 
+def test_a_landing_is_never_taken_for_dead_by_another_thread_of_its_process(
+    datasets: Datasets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread may look for what a crash left as soon as the intent can be seen."""
+    begin = Landings._begin
+
+    def begin_and_be_looked_at(landings: Landings, order: Order, landing: str) -> Landing | None:
+        earlier = begin(landings, order, landing)
+        assert landings.recover(order.project, order.dataset) == []
+        return earlier
+
+    monkeypatch.setattr(Landings, "_begin", begin_and_be_looked_at)
+
+    [landed] = datasets.land(ADA, "things", THINGS)
+
+    assert landed.rows_kept == 3
+
+
 def test_threads_that_land_at_once_lose_nothing(datasets: Datasets) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: datasets.land(ADA, "numbers", pl.DataFrame({"n": [n]})), range(20)))
@@ -254,3 +282,46 @@ def test_what_comes_in_is_kept_or_refused_and_nothing_else(datasets: Datasets, b
     head, aside = (datasets.find_snapshot("default", dataset + end) for end in ("", ".quarantine"))
     total = (head.rows if head else 0) + (aside.rows if aside else 0)
     assert total == sum(map(len, batches))
+
+
+def test_what_lands_while_a_source_is_read_as_a_whole_is_not_left_in_its_midst(datasets: Datasets) -> None:
+    class Whole:
+        name, types = "whole", dict[str, str]()
+
+        def batches(self, cursor: str | None, seen: object, known: object) -> Iterator[Batch]:
+            def frames() -> Iterator[pl.DataFrame]:
+                yield pl.DataFrame({"n": [1]})
+                if not rows_of(datasets, "things")["n"].is_in([9]).any():
+                    datasets.land(ADA, "things", pl.DataFrame({"n": [9]}))
+
+            yield Batch(frames=frames(), replaces=True)
+
+    datasets.land(ADA, "things", pl.DataFrame({"n": [0]}))
+
+    with pytest.raises(LandingOvertaken):
+        datasets.land(ADA, "things", Whole())
+    assert rows_of(datasets, "things")["n"].to_list() == [0, 9]
+    datasets.land(ADA, "things", Whole())
+
+    assert rows_of(datasets, "things")["n"].to_list() == [1]
+
+
+def test_nothing_lands_where_the_head_is_protected_and_what_was_planned_before_still_stands(tmp_path: Path) -> None:
+    """A protection that comes between the plan and its end would else leave the landing for ever without one."""
+    rows = pl.DataFrame({"n": [1]})
+
+    def protect(home: Home) -> None:
+        name = "dataset/numbers@main"
+        home.store.write(lambda tx: home.refs.protect(tx, "default", name, {"approvals": 1}, actor="ada"))
+
+    home = open_home(tmp_path)
+    home.datasets.land(ADA, "numbers", rows)
+    late = open_home(tmp_path, at=lambda point: protect(home) if point == "planned" else None, store=home.store)
+
+    late.datasets.land(ADA, "numbers", rows)
+    with pytest.raises(DatasetProtected, match="Nothing lands"):
+        home.datasets.land(ADA, "numbers", rows)
+
+    assert home.datasets.snapshot("default", "numbers").rows == 2
+    assert home.datasets.recover("default") == []
+    home.store.close()

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from treadle.ground.clock import system_clock
+from treadle.ground.errors import InvalidInput
 from treadle.ground.ids import new_id
 from treadle.kernel.artifacts import Artifacts, LocalBlobs
 from treadle.kernel.catalog import Refs
@@ -177,3 +178,28 @@ def test_reader_may_not_register(home):
 
     with pytest.raises(PermissionDenied):
         home.features.register(reader, weather())
+
+
+def test_a_dataset_fed_in_micro_batches_answers_as_one_that_landed_at_once(home, tmp_path):
+    """A stream is a dataset like any other: how its rows came in, and in how many pieces, changes no bit."""
+    hours = [3, 1, 2, 9, 4, 7, 7, 8]
+    for hour in hours:
+        land_weather(home, hour)
+    bit_by_bit = home.features.training_set(ADA, flights(*range(12)), [weather()])
+    store = embedded_store(tmp_path / "other")
+    events = EventLog(store, system_clock, new_id)
+    refs = Refs(events, system_clock)
+    other = Datasets(store, events, refs, tmp_path / "other" / "data", system_clock, new_id)
+    whole = Home(other, Features(store, refs, Artifacts(LocalBlobs(tmp_path / "b")), system_clock, other), events)
+    land_weather(whole, *hours)
+
+    at_once = whole.features.training_set(ADA, flights(*range(12)), [weather()])
+
+    assert bit_by_bit.digest == at_once.digest
+
+
+def test_an_engine_that_is_not_there_is_named_with_those_that_are(home):
+    land_weather(home, 1)
+
+    with pytest.raises(InvalidInput):
+        home.features.training_set(ADA, flights(3), [weather()], on="rya")

@@ -24,7 +24,7 @@ from treadle.kernel.store.sql import parse
 from treadle.systems.infra import CleanUp, Storage
 from treadle.systems.infra.service import CleanUpStorage, ExamineStorage
 from treadle.systems.train import Models
-from treadle.systems.train.roots import VersionRoots
+from treadle.systems.train.registry.roots import VersionRoots
 
 PROJECT = "default"
 ADA = Caller(project=PROJECT, actor="ada")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 
 from tests.systems.infra.conftest import ADA, PROJECT, House
+from treadle.ground import digests
 from treadle.kernel.artifacts.local import LocalBlobs
 from treadle.kernel.engine import pipeline, step
 from treadle.kernel.engine.errors import StepFailed
@@ -19,7 +21,7 @@ from treadle.kernel.engine.reporting import checkpoint
 from treadle.kernel.store import Statement
 from treadle.kernel.store.sql import parse
 from treadle.systems.train import Registration
-from treadle.systems.train.service import RegisterModel
+from treadle.systems.train.registry.service import RegisterModel
 
 BIG = 6000
 
@@ -369,9 +371,9 @@ class TestExpiry:
         os.utime(blobs.path(digest), (0, 0))
         settle = blobs._settle
 
-        def put_first(aside: Path, before_s: float) -> bool:
+        def put_first(digest: str, aside: Path, before_s: float) -> bool:
             blobs.put_bytes(data)
-            return settle(aside, before_s)
+            return settle(digest, aside, before_s)
 
         monkeypatch.setattr(blobs, "_settle", put_first)
         blobs.expire(digest, datetime.now(UTC) - timedelta(hours=1))
@@ -391,3 +393,63 @@ class TestExpiry:
 
         assert blobs.has(digest) == (age_s == 0)
         assert not aside.exists()
+
+    @pytest.mark.parametrize("age_s", [0.0, 1e6])
+    def test_a_reader_finds_what_is_set_aside_for_a_look(self, blobs: LocalBlobs, age_s: float) -> None:
+        data = b"looked at" * BIG
+        digest = blobs.put_bytes(data)
+        place = blobs.path(digest)
+        at = datetime.now(UTC).timestamp() - age_s
+        os.utime(place, (at, at))
+        place.rename(blobs._aside(digest))
+
+        assert blobs.get(digest) == data
+        blobs.sweep(datetime.now(UTC) - timedelta(hours=1))
+        assert blobs.verify(digest) is None
+        assert not list(blobs.root.glob("tmp/*"))
+
+    def test_the_second_of_two_clean_ups_keeps_what_was_put_while_the_first_removed(
+        self, blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        data = b"put between two" * BIG
+        digest = blobs.put_bytes(data)
+        os.utime(blobs.path(digest), (0, 0))
+        before = datetime.now(UTC) - timedelta(hours=1)
+        unlink = Path.unlink
+
+        def put_and_set_aside(self: Path, missing_ok: bool = False) -> None:
+            monkeypatch.setattr(Path, "unlink", unlink)
+            blobs.put_bytes(data)
+            blobs.path(digest).rename(blobs._aside(digest))
+            unlink(self, missing_ok=missing_ok)
+
+        monkeypatch.setattr(Path, "unlink", put_and_set_aside)
+        blobs.expire(digest, before)
+        blobs.sweep(before)
+
+        assert blobs.verify(digest) is None
+
+    def test_writers_and_clean_ups_of_the_same_bytes_do_not_stumble(self, blobs: LocalBlobs) -> None:
+        data = b"again and again" * BIG
+        digest = digests.of_bytes(data)
+        before = datetime.now(UTC) - timedelta(hours=1)
+        end = threading.Event()
+
+        def expire() -> None:
+            while not end.is_set():
+                blobs.expire(digest, before)
+
+        with ThreadPoolExecutor(2) as pool:
+            cleaners = [pool.submit(expire) for _ in range(2)]
+            try:
+                for _ in range(200):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.utime(blobs._place(digest), (0, 0))
+                    with blobs.create() as writer:
+                        writer.write(data)
+                        writer.commit()
+                    assert blobs.get(digest) == data
+            finally:
+                end.set()
+            for cleaner in cleaners:
+                cleaner.result()

@@ -48,7 +48,15 @@ def test_a_sound_house_is_said_to_be_sound(house: House) -> None:
     checks = house.examine(deep=True)
 
     assert {check.verdict for check in checks.values()} <= {"ok", "warning"}
-    assert set(checks) == {"store", "event chain", "names", "stored bytes", "interrupted runs", "disk"}
+    assert set(checks) == {
+        "store",
+        "event chain",
+        "names",
+        "stored bytes",
+        "logged files",
+        "interrupted runs",
+        "disk",
+    }
     assert "1 names" in checks["names"].found
 
 

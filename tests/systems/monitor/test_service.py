@@ -26,6 +26,7 @@ from treadle.systems.monitor.errors import (
 from treadle.systems.monitor.records import Evaluation, MonitorView
 from treadle.systems.monitor.requests import (
     AcknowledgeAlert,
+    CheckMonitor,
     CreateMonitor,
     EvaluateMonitor,
     ListAlerts,
@@ -51,6 +52,7 @@ class World:
     outcomes: list[pa.Table] = field(default_factory=list)
     frames: dict[str, pa.Table] = field(default_factory=dict)
     made: int = 0
+    withheld: pa.Table | None = None
 
     def rows(
         self, starts_at: datetime, days: int, *, rows: int = 1400, temp: float = 10.0, error: float = 0.0
@@ -81,8 +83,11 @@ class World:
         rows = rows.append_column("prediction", pa.array(ids))
         rows = rows.append_column("model_version", pa.array([version] * rows.num_rows))
         self.log.append(rows.drop_columns(["truth"]))
+        answers = rows.select(["prediction", "truth"])
         if labelled:
-            self.outcomes.append(rows.select(["prediction", "truth"]))
+            self.outcomes.append(answers)
+        else:
+            self.withheld = answers
 
     def reference(self, project: str, address: str) -> pa.Table:
         if address not in self.frames:
@@ -162,7 +167,7 @@ def test_a_quiet_week_is_stored_with_drift_and_performance_and_opens_nothing(ben
 
 def test_drift_opens_one_alert_that_goes_on_and_ends_by_itself(bench):
     bench.create()
-    for n, temp in enumerate([20.0, 22.0, 10.0, 10.0], start=3):
+    for n, temp in enumerate([20.0, 22.0, 9.9, 10.0], start=3):
         bench.world.predict(week(n), temp=temp)
 
     found = [bench.evaluate(n) for n in range(7)]
@@ -369,3 +374,36 @@ def test_every_answer_survives_the_wire(bench):
     assert msgspec.json.decode(msgspec.json.encode(found), type=Evaluation) == found
     assert msgspec.json.decode(msgspec.json.encode(view), type=MonitorView) == view
     assert view.alerts == found.opened
+
+
+def test_a_window_says_what_to_expect_before_the_truth_and_where_the_model_is_weakest(bench):
+    bench.create(group="carrier")
+    bench.world.predict(week(3), labelled=False)
+    before = bench.evaluate(3).windows[0]
+
+    assert before.performance.error_rate is None
+    assert before.estimate is not None
+    assert before.estimate.error_rate_interval[0] < before.estimate.error_rate < before.estimate.error_rate_interval[1]
+
+    bench.world.predict(week(4))
+    after = bench.evaluate(4).windows[0]
+
+    low, high = after.estimate.error_rate_interval
+    assert low - 0.02 < after.performance.error_rate < high + 0.02
+    assert {one.where["group"] for one in after.groups} == {"AA", "UA", "B6"}
+
+
+def test_a_check_judges_what_has_ended_once_and_again_only_when_truth_has_come(bench):
+    bench.create()
+    for n in range(3):
+        bench.world.predict(week(n), labelled=n != 2)
+
+    first = bench.monitors.check(ADA, CheckMonitor(name="late", since=week(0), most=3))
+    nothing = bench.monitors.check(ADA, CheckMonitor(name="late", since=week(0), most=0))
+    bench.world.outcomes.append(bench.world.withheld)
+    again = bench.monitors.check(ADA, CheckMonitor(name="late", most=0))
+
+    assert [one.starts_at for one in first] == [week(0), week(1), week(2)]
+    assert nothing == []
+    assert [one.starts_at for one in again] == [week(2)]
+    assert again[0].windows[0].performance.completeness == 1.0

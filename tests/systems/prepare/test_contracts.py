@@ -13,7 +13,6 @@ from tests.systems.prepare.conftest import ADA, Workshop
 from treadle.kernel.governance import Caller, PermissionDenied
 from treadle.systems.collect import FileSource
 from treadle.systems.prepare.errors import ContractNotFound, RuleRefused
-from treadle.systems.prepare.profiles import profile
 from treadle.systems.prepare.records import CheckDataset, ContractFor, ListIncidents, ListQuarantine, PublishContract
 from treadle.wire.odcs import InvalidContract, decode
 
@@ -84,16 +83,6 @@ def test_a_check_reports_and_changes_nothing(wind: Workshop) -> None:
     assert example.endswith(":1")
     assert wind.rows("wind").height == 2
     assert [report.id for report in wind.contracts.reports(ADA, ContractFor(dataset="wind"))] == [early.id, late.id]
-
-
-def test_a_profile_counts_what_is_there() -> None:
-    frame = pl.LazyFrame({"n": [1, 2, 2, None], "t": ["a", "a", None, None], "_row": [0, 1, 2, 3]})
-
-    found = profile(frame)
-
-    n, t = found.columns
-    assert (found.rows, n.nulls, n.distinct, n.low, n.high, n.mean) == (4, 1, 2, 1, 2, pytest.approx(5 / 3))
-    assert (t.nulls, t.distinct, t.values) == (2, 1, ["a"])
 
 
 @pytest.mark.parametrize("name", ["weather", "planes", "airports", "airlines"])

@@ -14,7 +14,6 @@ import pytest
 from tests.systems.prepare.conftest import ADA, Workshop, open_workshop
 from treadle.kernel.vocabulary.datasets import RowId
 from treadle.systems.collect import FileSource, Landing, Reading
-from treadle.systems.collect.errors import RowNotFound
 from treadle.systems.prepare.errors import (
     AlreadyDecided,
     IncidentClosed,
@@ -253,7 +252,7 @@ def test_a_mend_that_does_not_fit_is_refused(shop: Workshop, landed: Landing, me
 def test_rows_must_be_named(shop: Workshop, landed: Landing, rows: list[str], error: type[Exception]) -> None:
     with pytest.raises(error):
         shop.quarantine.release(ADA, ReleaseRows(dataset="weather", rows=rows, reason="x"))
-    with pytest.raises(RowNotFound):
+    with pytest.raises(QuarantinedRowNotFound):
         shop.quarantine.discard(ADA, DiscardRows(dataset="weather", rows=[f"{landed.id}:0"], reason="x"))
 
 

@@ -8,26 +8,31 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from treadle.systems.prepare import queries
 from treadle.systems.prepare.checking import Session
 from treadle.systems.prepare.compiling import compile_rules
 from treadle.systems.prepare.errors import RuleRefused
+from treadle.systems.prepare.inspecting import Inspection, Surroundings
 from treadle.systems.prepare.records import RuleResult
-from treadle.wire.odcs import decode
+from treadle.wire.odcs import Contract, decode
 
 NOW = datetime(2013, 1, 10, tzinfo=UTC)
 
 
 def session_of(frame: pl.DataFrame, properties: list[dict[str, Any]], refusing: bool = True, **rest: Any) -> Session:
     lookup, existing = rest.pop("lookup", lambda name: None), rest.pop("existing", None)
+    contract = contract_with(properties, **rest)
+    return Session(compile_rules(contract, "t", frame.schema), lookup=lookup, existing=existing, refusing=refusing)
+
+
+def contract_with(properties: list[dict[str, Any]], **rest: Any) -> Contract:
     top = {"slaProperties": rest.pop("sla")} if "sla" in rest else {}
     table = {"name": "t", "properties": properties, **rest}
     head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "t", "version": "1.0.0", "status": "active"}
-    contract = decode(yaml.safe_dump({**head, "schema": [table], **top}))
-    return Session(compile_rules(contract, "t", frame.schema), lookup=lookup, existing=existing, refusing=refusing)
+    return decode(yaml.safe_dump({**head, "schema": [table], **top}))
 
 
 def refused(frame: pl.DataFrame, properties: list[dict[str, Any]], **rest: Any) -> dict[int, list[str]]:
@@ -62,10 +67,14 @@ def column(*values: Any, name: str = "v", dtype: Any = None) -> pl.DataFrame:
         (["N1", "1N", None], {"logicalTypeOptions": {"pattern": "^N"}}, [1]),
         (["a@b.de", "nobody"], {"logicalTypeOptions": {"format": "email"}}, [1]),
         ([["a"], [], ["a", "a"]], {"logicalTypeOptions": {"minItems": 1, "uniqueItems": True}}, [1, 2]),
-        (["x", "y", None], {"quality": [{"metric": "invalidValues", "arguments": {"validValues": ["x"]}}]}, [1]),
+        (
+            ["x", "y", None],
+            {"quality": [{"metric": "invalidValues", "arguments": {"validValues": ["x"]}, "mustBe": 0}]},
+            [1],
+        ),
         (
             ["x", "", "n/a", None],
-            {"quality": [{"metric": "missingValues", "arguments": {"missingValues": ["", "n/a"]}}]},
+            {"quality": [{"metric": "missingValues", "arguments": {"missingValues": ["", "n/a"]}, "mustBe": 0}]},
             [1, 2, 3],
         ),
         ([1, None], {"quality": [{"metric": "nullValues", "mustBe": 0}]}, [1]),
@@ -134,6 +143,27 @@ def test_keys_are_unique_across_batches_and_what_is_there_already() -> None:
     assert (first["v"].to_list(), second["v"].to_list()) == ([3], [4])
 
 
+def test_a_key_that_shares_its_hash_with_one_that_is_there_is_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_alike(frame: pl.DataFrame, *_: Any) -> pl.Series:
+        return pl.repeat(7, frame.height, dtype=pl.UInt64, eager=True)
+
+    monkeypatch.setattr(pl.DataFrame, "hash_rows", all_alike)
+    session = session_of(column(1), [{"name": "v", "unique": True}], existing=column(1, 2, None).lazy())
+
+    kept, _ = session.judge(column(2, 3, None))
+
+    assert kept["v"].to_list() == [3, None]
+
+
+def test_keys_that_are_there_in_another_type_are_still_there() -> None:
+    there = pl.LazyFrame({"v": pl.Series([1, 2], dtype=pl.Int32)})
+    session = session_of(column(1), [{"name": "v", "unique": True}], existing=there)
+
+    kept, _ = session.judge(column(2, 3))
+
+    assert kept["v"].to_list() == [3]
+
+
 def test_references_are_looked_up_in_the_other_dataset() -> None:
     planes = column("N1", "N2", name="tailnum")
     rule = {"name": "v", "relationships": [{"to": "planes.tailnum"}]}
@@ -144,6 +174,27 @@ def test_references_are_looked_up_in_the_other_dataset() -> None:
 
     [result] = session.results()
     assert (result.rule, result.failed, result.examples) == ("v.references", 1, ("l:2",))
+
+
+def test_keys_and_references_are_asked_of_the_rows_that_a_condition_holds_for() -> None:
+    """In a landing batch by batch, beside what is there, and of a whole snapshot alike."""
+    frame = pl.DataFrame({"v": ["a", "a", "a", "b", "b"], "state": ["open", "done", "open", "done", "open"]})
+    unique = {"metric": "duplicateValues", "mustBe": 0, "name": "one_open", "arguments": {"when": "state = 'open'"}}
+    open_ones = {"property": "when", "value": "state = 'open'"}
+    link = {"to": "known.v", "id": "is_known", "customProperties": [open_ones]}
+    properties = [{"name": "v", "quality": [unique], "relationships": [link]}, {"name": "state"}]
+    known = pl.LazyFrame({"v": ["b"]})
+    there = pl.DataFrame({"v": ["b", "c"], "state": ["open", "done"]})
+
+    session = session_of(frame, properties, existing=there.lazy(), lookup=lambda _: known)
+    bad = pl.concat([session.judge(one)[1] for one in frame.iter_slices(2)])
+    inspected = Inspection(
+        compile_rules(contract_with(properties), "t", frame.schema), Surroundings(now=NOW, lookup=lambda _: known)
+    ).run(frame.lazy())
+
+    assert bad.select("v", "state").rows() == [("a", "open"), ("b", "open")]
+    assert {one.rule: one.failed for one in session.results()} == {"one_open": 2, "is_known": 2}
+    assert {one.rule: one.failed for one in inspected} == {"one_open": 1, "is_known": 2}
 
 
 def test_conditions_across_columns_are_sql_and_unknown_is_no_failure() -> None:
@@ -215,12 +266,29 @@ def test_a_query_reaches_nothing_but_its_rows(query: str, said: str) -> None:
     [
         {"logicalTypeOptions": {"minimum": "soon"}},
         {"logicalTypeOptions": {"pattern": "(?=x)"}},
-        {"quality": [{"metric": "nullValues", "severity": "terrible"}]},
-        {"quality": [{"metric": "invalidValues", "arguments": {"validValues": [[1]]}}]},
+        {"quality": [{"metric": "nullValues", "mustBe": 0, "severity": "terrible"}]},
+        {"quality": [{"metric": "invalidValues", "arguments": {"validValues": [[1]]}, "mustBe": 0}]},
         {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"rule": "rnge"}}]},
         {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"clean": "trim"}}]},
         {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"rule": "check", "sql": "nope > 1"}}]},
         {"quality": [{"type": "custom", "engine": "treadle", "implementation": {"rule": "range"}}]},
+        {
+            "quality": [
+                {"type": "custom", "engine": "treadle", "implementation": {"rule": "check", "sql": "v < max(v)"}}
+            ]
+        },
+        {
+            "quality": [
+                {
+                    "type": "custom",
+                    "engine": "treadle",
+                    "implementation": {"rule": "check", "sql": "v > (select 1)", "dialect": "duckdb"},
+                }
+            ]
+        },
+        {"quality": [{"metric": "nullValues", "mustBe": 0, "arguments": {"when": "v > avg(v)"}}]},
+        {"quality": [{"metric": "duplicateValues", "mustBe": 0, "arguments": {"when": "nope"}}]},
+        {"relationships": [{"to": "u.v", "customProperties": [{"property": "when", "value": "nope"}]}]},
     ],
 )
 def test_a_rule_that_cannot_be_carried_out_is_refused_before_any_row(rule: dict[str, Any]) -> None:
@@ -242,13 +310,14 @@ rows = st.lists(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(batches=st.lists(rows, min_size=1, max_size=3))
 def test_every_row_is_kept_or_refused_and_what_is_kept_keeps_every_rule(batches: list[list[dict[str, Any]]]) -> None:
     schema = {"id": pl.Int64, "v": pl.Int64, "s": pl.String}
     properties = [
         {"name": "id", "primaryKey": True},
         {"name": "v", "logicalTypeOptions": {"minimum": 0}},
-        {"name": "s", "quality": [{"metric": "invalidValues", "arguments": {"validValues": ["a"]}}]},
+        {"name": "s", "quality": [{"metric": "invalidValues", "arguments": {"validValues": ["a"]}, "mustBe": 0}]},
     ]
     session = session_of(pl.DataFrame(schema=schema), properties)
 

@@ -22,5 +22,5 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Se
     serving = tmp_path_factory.mktemp("area") / "serving"
     deployed = deploy(serving, "flights", flights_model(), allow_backdating=True, max_rows=100)
     deploy(serving, "numbers", flights_model(numeric=True), max_body_bytes=200_000)
-    with start_server(serving) as server:
+    with start_server(serving, grpc_port=0) as server:
         yield server, deployed

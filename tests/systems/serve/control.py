@@ -17,7 +17,7 @@ from treadle.kernel.catalog import Refs
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller
 from treadle.kernel.store import Store
-from treadle.systems.serve import Endpoints, ServableModel
+from treadle.systems.serve import Endpoints, ServableModel, Traffic
 from treadle.testing import embedded_store
 
 CALLER = Caller(project="default", actor="ada")
@@ -64,6 +64,7 @@ class Control:
     events: EventLog
     registry: Registry
     endpoints: Endpoints
+    traffic: Traffic
     serving: Path
 
     def kinds(self) -> list[str]:
@@ -80,7 +81,7 @@ def make_control(folder: Path, *models: Model) -> Control:
         registry.add(model)
     serving = folder / "serving"
     endpoints = Endpoints(store, refs, events, registry, lambda project: serving / project, system_clock, new_id)
-    return Control(store, refs, events, registry, endpoints, serving / "default")
+    return Control(store, refs, events, registry, endpoints, Traffic(store, endpoints), serving / "default")
 
 
 @dataclass
@@ -91,11 +92,11 @@ class Sink:
     calls: list[str] = field(default_factory=list)
     die: Sequence[str] = ()
 
-    def land(self, endpoint: str, table: Any, landing_id: str) -> None:
+    def land(self, endpoint: str, table: Any, landing_id: str, kind: str = "predictions") -> None:
         self.calls.append(landing_id)
         if "before" in self.die:
             raise ConnectionError("the sink is away")
-        self.landed.setdefault(landing_id, (endpoint, table))
+        self.landed.setdefault(landing_id, (endpoint if kind == "predictions" else f"{kind}.{endpoint}", table))
         if "after" in self.die:
             raise ConnectionError("the sink went away")
 

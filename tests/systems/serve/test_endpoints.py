@@ -13,7 +13,7 @@ from tests.systems.serve.processes import start_server
 from treadle.ground.errors import NotFound
 from treadle.kernel.governance import Caller
 from treadle.kernel.governance.callers import PermissionDenied
-from treadle.systems.serve import DeployEndpoint, EndpointNamed, RollBackEndpoint, RouteEndpoint
+from treadle.systems.serve import DeployEndpoint, EndpointNamed, RollBackEndpoint, SplitTraffic
 from treadle.systems.serve.errors import (
     BadDeployment,
     DeploymentRaced,
@@ -73,9 +73,9 @@ def test_a_share_makes_room_among_the_others(control: Control) -> None:
     deploy(control, "3", share=0.5)
     assert served(control) == {1: 0.4, 2: 0.1, 3: 0.5}
 
-    control.endpoints.route(CALLER, RouteEndpoint(endpoint="numbers", weights={"3": 1.0}))
+    control.traffic.split(CALLER, SplitTraffic(endpoint="numbers", weights={"3": 1.0}))
     assert served(control) == {3: 1.0}
-    assert control.kinds()[-1] == "endpoint.routed"
+    assert control.kinds()[-1] == "endpoint.split"
 
 
 def test_the_same_version_again_is_the_same_revision(control: Control) -> None:
@@ -161,9 +161,9 @@ def test_shares_and_revisions_that_are_none_are_refused(control: Control) -> Non
     deploy(control)
 
     with pytest.raises(BadDeployment, match="must be above 0 and add up to 1"):
-        control.endpoints.route(CALLER, RouteEndpoint(endpoint="numbers", weights={"1": 0.5}))
+        control.traffic.split(CALLER, SplitTraffic(endpoint="numbers", weights={"1": 0.5}))
     with pytest.raises(RevisionNotFound, match="no revision 7"):
-        control.endpoints.route(CALLER, RouteEndpoint(endpoint="numbers", weights={"7": 1.0}))
+        control.traffic.split(CALLER, SplitTraffic(endpoint="numbers", weights={"7": 1.0}))
     with pytest.raises(EndpointNotFound, match="no endpoint 'number'"):
         control.endpoints.get(CALLER, EndpointNamed(endpoint="number"))
     with pytest.raises(NotFound):

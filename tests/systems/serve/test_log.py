@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,36 @@ def test_ids_rise_and_never_meet_whatever_the_clock_does(steps: list[tuple[int, 
         seen += block
 
     assert seen == sorted(set(seen))
+
+
+def test_with_sampling_ever_fewer_calls_are_recorded_and_the_others_are_counted(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path / "srv_1", budget_bytes=40_000, when_full="sample")
+    for _ in range(2000):
+        log.admit()
+        log.append(make_context(), make_call())
+    log.close()
+
+    kept = read_calls(tmp_path / "srv_1")
+    assert log.figures.written_calls == len(kept)
+    assert log.figures.dropped_rows == 2 * (2000 - len(kept)) > 0
+    assert 0.85 * 40_000 < log.figures.written_bytes <= 40_200
+    assert log.figures.refused == 0
+
+
+def test_what_a_shipper_has_landed_is_told_across_segments(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path / "srv_1", segment_bytes=600)
+    for _ in range(20):
+        log.append(make_context(), make_call())
+    first, second = (path.stat().st_size for path in segments_of(tmp_path / "srv_1")[:2])
+
+    def told(text: str) -> int:
+        (tmp_path / "shipped.json").write_text(text)
+        log._recount()
+        return log.figures.shipped_bytes
+
+    assert told('{"done": {}}') == 0
+    assert told('{"done": {"srv_1": {"segment": "00000001.seg", "offset": 100}}, "until": null}') == 100
+    whole = json.dumps({"done": {"srv_1": {"segment": "00000002.seg", "offset": second}}})
+    assert told(whole) == first + second
+    assert told("torn") == 0
+    log.close()

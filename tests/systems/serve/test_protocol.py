@@ -48,7 +48,7 @@ Shared = tuple[Server, Deployed]
 def test_a_server_says_what_it_is_and_that_it_is_ready(shared_server: Shared) -> None:
     http = shared_server[0].http
 
-    assert http.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert "binary_tensor_data" in http.get("/v2").json()["extensions"]
     assert http.get("/v2/health/live").json() == {"live": True}
     assert http.get("/v2/health/ready").json() == {"ready": True}
     assert http.get("/v2/models/flights/ready").status_code == 200
@@ -277,7 +277,7 @@ def test_an_answer_comes_in_one_piece_and_a_head_alone_comes_at_once(shared_serv
     """Two packets would wake the client twice; a head held back for a body that never comes would hang it."""
     port = shared_server[0].process.announcement.port
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        for method, status, body in (("GET", b"200", True), ("HEAD", b"405", False), ("GET", b"200", True)):
+        for method, status, body in (("GET", b"200", True), ("HEAD", b"200", False), ("GET", b"200", True)):
             connection.sendall(f"{method} /v2/health/live HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n".encode())
             received = connection.recv(65536)
             head, _, rest = received.partition(b"\r\n\r\n")

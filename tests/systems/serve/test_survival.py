@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import random
 import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.systems.serve.control import Sink
 from tests.systems.serve.models import deploy, flights_model
 from tests.systems.serve.processes import start_server
 from treadle.systems.serve.errors import ServerDidNotStart
@@ -21,6 +26,8 @@ from treadle.systems.serve.runtime.errors import Overloaded
 from treadle.systems.serve.runtime.inference import Answer, Inference
 from treadle.systems.serve.runtime.log import PredictionLog, SegmentReader, segments_of
 from treadle.systems.serve.runtime.metrics import Metrics
+from treadle.systems.serve.runtime.shadowing import Shadowing
+from treadle.systems.serve.shipping import PredictionShipper
 from treadle.systems.serve.supervisor import ServerProcess
 
 KILLS = 10
@@ -59,18 +66,65 @@ async def ask_until_dead(url: str, process: ServerProcess, after: int) -> dict[s
     return acknowledged
 
 
-def test_no_acknowledged_prediction_is_lost_when_the_server_is_killed(serving: Path) -> None:
+class Stumbling(Sink):
+    """A sink whose landing fails now and then: before it has landed, or after, when the shipper does not know."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.chance = random.Random(seed)
+
+    def land(self, *arguments: Any) -> None:
+        fate = self.chance.random()
+        if fate < 0.2:
+            raise ConnectionError("before")
+        super().land(*arguments)
+        if fate > 0.8:
+            raise ConnectionError("after")
+
+
+def killed_and_shipped(serving: Path, kills: int, seed: int = 1) -> tuple[dict[str, float], dict[str, float], int]:
+    """Kills servers under load, one after another, and ships in between, with landings that fail.
+
+    (what was acknowledged, what was landed or still lies in the logs, how many of those twice)
+    """
     deploy(serving, "numbers", flights_model(numeric=True))
     acknowledged: dict[str, float] = {}
-
-    for kill in range(KILLS):
+    sink, chance = Stumbling(seed), random.Random(seed)
+    for _ in range(kills):
         process = ServerProcess.start(serving, arguments=("--segment-bytes", "2000"))
-        acknowledged |= asyncio.run(ask_until_dead(process.url, process, 11 + 7 * kill))
+        acknowledged |= asyncio.run(ask_until_dead(process.url, process, chance.randrange(5, 80)))
         assert process.stop() == -signal.SIGKILL
+        with contextlib.suppress(ConnectionError):
+            PredictionShipper(serving, sink, rows_at_once=40).ship()
+    landed: list[tuple[str, float]] = []
+    while True:
+        with contextlib.suppress(ConnectionError):
+            PredictionShipper(serving, sink).ship()
+            break
+    for _, table in sink.landed.values():
+        landed += zip(table["prediction_id"].to_pylist(), table["output"].to_pylist(), strict=True)
+    found = dict(landed)
+    return acknowledged, found, len(landed) - len(found)
 
-    found = logged_ids(serving)
-    assert len(acknowledged) > 300
-    assert {name: found[name] for name in acknowledged} == acknowledged
+
+def test_nothing_acknowledged_is_lost_or_doubled_when_servers_are_killed_and_landings_fail(serving: Path) -> None:
+    acknowledged, found, twice = killed_and_shipped(serving, KILLS)
+
+    assert len(acknowledged) > 200
+    assert {name: found.get(name) for name in acknowledged} == acknowledged
+    assert twice == 0
+    assert logged_ids(serving) == {}
+
+
+@pytest.mark.soak
+def test_nothing_is_lost_or_doubled_over_hundreds_of_kills(serving: Path) -> None:
+    seed = int(os.environ.get("TREADLE_CHAOS_SEED", "7"))
+    kills = int(os.environ.get("TREADLE_CHAOS_KILLS", "400"))
+
+    acknowledged, found, twice = killed_and_shipped(serving, kills, seed)
+
+    assert {name: found.get(name) for name in acknowledged} == acknowledged
+    assert twice == 0
 
 
 def test_a_stop_answers_what_is_in_flight_and_syncs_the_log(serving: Path) -> None:
@@ -122,7 +176,7 @@ def test_long_calls_leave_the_loop_free_and_a_bounded_number_wait(serving: Path)
     log = PredictionLog(serving / "predictions" / "srv_1")
 
     async def crowd(executor: ThreadPoolExecutor, gate: threading.Event) -> list[object]:
-        inference = Inference(log, Metrics(), executor)
+        inference = Inference(log, Metrics(), executor, Shadowing(log, Metrics(), executor))
 
         def ask() -> asyncio.Task[Answer]:
             rows = [{"a": 0.5, "b": -1.0, "c": 0.25}]
@@ -172,3 +226,17 @@ def test_the_data_plane_imports_neither_the_kernel_nor_anything_heavy() -> None:
     said = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
 
     assert said.strip() == "[] False"
+
+
+def test_servers_that_share_a_port_divide_its_connections(serving: Path) -> None:
+    deploy(serving, "numbers", flights_model(numeric=True))
+    row = {"rows": [{"a": 0.5, "b": -1.0, "c": 0.25}]}
+
+    with start_server(serving, arguments=("--share-port",)) as one:
+        port = one.process.announcement.port
+        with start_server(serving, arguments=("--share-port",), port=port):
+            statuses = [httpx.post(f"{one.process.url}/predict/numbers", json=row).status_code for _ in range(40)]
+
+    assert statuses == [200] * 40
+    assert len(logged_ids(serving)) == 40
+    assert sum(bool(segments_of(folder)) for folder in (serving / "predictions").iterdir()) == 2

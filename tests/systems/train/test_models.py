@@ -16,8 +16,8 @@ from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, PermissionDenied
 from treadle.kernel.store import Store
 from treadle.systems.train import ModelNotFound, Models, ModelVersion, ModelVersionNotFound, Registration
-from treadle.systems.train.errors import BadModelName, ModelCardNotFound
-from treadle.systems.train.service import ModelNamed, PromoteModel, RegisterModel, VersionNamed
+from treadle.systems.train.registry.errors import BadModelName
+from treadle.systems.train.registry.service import HistoryOf, PromoteModel, RegisterModel, VersionNamed
 
 ADA = Caller(project="p", actor="ada")
 LATE = Registration(model="late", digest="sha256:" + "a" * 64, signature={"task": "binary"}, metrics={"auc": 0.75})
@@ -85,7 +85,7 @@ def test_the_history_says_which_version_stood_when(models: Models) -> None:
     promote(models, 1)
     promote(models, 2)
 
-    moves = models.history(ADA, ModelNamed(model="late"))
+    moves = models.history(ADA, HistoryOf(model="late")).moves
 
     assert [(move.previous, move.version, move.reason) for move in moves] == [(None, 1, "better"), (1, 2, "better")]
 
@@ -146,10 +146,12 @@ def test_a_card_reads_as_it_was_written_and_names_what_was_found_since(any_store
     assert (after.digest, after.version) == (card.digest, 1)
 
 
-def test_a_version_without_a_card_says_how_to_get_one(models: Models) -> None:
+def test_a_version_without_a_card_gets_one_of_the_facts(models: Models) -> None:
     register(models)
 
-    with pytest.raises(ModelCardNotFound) as refusal:
-        models.card(ADA, VersionNamed(model="late"))
+    card = models.card(ADA, VersionNamed(model="late"))
 
-    assert "td.card" in refusal.value.fix
+    assert card.digest is None
+    assert card.markdown.startswith("---\ntags:\n- treadle\n")
+    assert "# late, version 1" in card.markdown
+    assert "| auc | 0.75 |" in card.markdown

@@ -14,8 +14,9 @@ from starlette.routing import BaseRoute, Route
 from treadle.faces.api import openapi
 from treadle.faces.api.answers import json_response, problem_response
 from treadle.faces.api.authentication import Authenticator
+from treadle.faces.api.contract_documents import document_routes
 from treadle.faces.api.errors import MethodNotAllowed, PathNotFound
-from treadle.faces.api.guarding import Guard
+from treadle.faces.api.guarding import Doorkeeper, Guard
 from treadle.faces.api.metering import Meter
 from treadle.faces.api.routes import caller_of, verb_route
 from treadle.ground.errors import TreadleError, did_you_mean
@@ -27,16 +28,18 @@ def build(
     authenticator: Authenticator,
     *,
     version: str,
-    hosts: Iterable[str] = (),
+    hosts: Iterable[str] | None = (),
     body_max_bytes: int = 64 << 20,
     foreign_routes: Iterable[BaseRoute] = (),
+    meter: Meter | None = None,
 ) -> Starlette:
     """The application over some bound verbs.
 
-    hosts: names beside the loopback's under which the server is reached.
+    hosts: names beside the loopback's under which the server is reached; None for any, see `Doorkeeper`.
     foreign_routes: routes of other protocols, which find their caller and call the same verbs.
+    meter: what counts the calls, where others count with it.
     """
-    meter = Meter()
+    meter = meter or Meter()
     described = openapi.document({name: entry.verb for name, entry in bound.items()}, version)
     paths = [f"/api/v1/{entry.verb.noun}/{entry.verb.action}" for entry in bound.values()]
 
@@ -44,10 +47,12 @@ def build(
         return json_response({"status": "ok", "version": version})
 
     async def metrics(request: Request) -> Response:
-        caller_of(request, authenticator).require("metrics.read")
+        (await caller_of(request, authenticator)).require("metrics.read")
         return PlainTextResponse(meter.text(), media_type="text/plain; version=0.0.4")
 
     async def describe(request: Request) -> Response:
+        if authenticator.knows_users:
+            await caller_of(request, authenticator)
         return json_response(described)
 
     async def refuse(request: Request, error: Exception) -> Response:
@@ -61,9 +66,10 @@ def build(
             Route("/metrics", metrics),
             Route("/api/v1/openapi.json", describe),
             *(verb_route(entry, authenticator, meter) for entry in bound.values()),
+            *document_routes(bound, authenticator),
             *foreign_routes,
         ],
-        middleware=[Middleware(Guard, hosts=frozenset(hosts), body_max_bytes=body_max_bytes)],
+        middleware=[Middleware(Guard, doorkeeper=Doorkeeper(hosts), body_max_bytes=body_max_bytes)],
         exception_handlers={HTTPException: refuse, TreadleError: refuse},
     )
 

@@ -21,11 +21,14 @@ from treadle.kernel.governance import Bound, Caller
 _END = object()
 
 
-def caller_of(request: Request, authenticator: Authenticator) -> Caller:
-    """Who asks, and in which project. Raises Unauthenticated, ProjectInvalid."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+async def caller_of(request: Request, authenticator: Authenticator) -> Caller:
+    """Who asks, and in which project. Raises Unauthenticated, ProjectInvalid, NoAccess."""
+    authorization = request.headers.get("authorization", "")
     project = request.headers.get("x-treadle-project")
-    return authenticator.identify(token.strip() if scheme.lower() == "bearer" else "", project)
+    known = authenticator.recall(authorization, project)
+    if known is not None:
+        return known
+    return await run_in_threadpool(authenticator.identify, authorization, project)
 
 
 def verb_route(bound: Bound, authenticator: Authenticator, meter: Meter) -> Route:
@@ -42,7 +45,7 @@ def verb_route(bound: Bound, authenticator: Authenticator, meter: Meter) -> Rout
             return response
 
     async def _answer(request: Request) -> Response:
-        caller = caller_of(request, authenticator)
+        caller = await caller_of(request, authenticator)
         asked = await _request_of(request)
         arguments = (caller,) if asked is None else (caller, asked)
         result = await run_in_threadpool(bound.call, *arguments)

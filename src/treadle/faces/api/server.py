@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 
 from treadle.faces.api.authentication import Authenticator, require_safe_address
+from treadle.faces.api.direct import DirectProtocol
 from treadle.ground.errors import Unavailable
 
 
@@ -23,6 +24,10 @@ class AddressTaken(Unavailable):
     """Another program listens there."""
 
     code, status = "api.address_taken", 503
+
+
+KEEP_ALIVE_S = 75
+"""How long a silent connection is kept: a training loop may say something once a minute."""
 
 
 class _Announcing(uvicorn.Server):
@@ -45,11 +50,13 @@ class Server:
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         config = uvicorn.Config(
             app,
+            http=DirectProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=10,
         )
         self._server = _Announcing(config)
@@ -72,9 +79,13 @@ class Server:
                 raise Unavailable("The API could not be started.", fix="The log says why.")
             time.sleep(0.002)
 
+    def end(self) -> None:
+        """Lets `run` answer what is under way and come back; from any thread."""
+        self._server.should_exit = True
+
     def stop(self) -> None:
         """Answers what is under way, then ends. May be called twice."""
-        self._server.should_exit = True
+        self.end()
         if self._thread is not None:
             self._thread.join()
         self._socket.close()

@@ -60,7 +60,7 @@ def _split_leading(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _find(words: list[str]) -> tuple[Entry | None, list[str]]:
-    for length in (2, 1):
+    for length in (3, 2, 1):
         typed = " ".join(words[:length])
         for entry in ENTRIES:
             if entry.words == typed and len(words) >= length:

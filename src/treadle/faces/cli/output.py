@@ -6,6 +6,7 @@ Answers go to stdout, all else (errors, questions, progress) to stderr, so that 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -42,6 +43,19 @@ class Output:
         """A line beside the answer, for a person; silent with `--json`."""
         if not self.as_json:
             self.stderr.write(text + "\n")
+
+    def counting(self, what: str) -> Callable[[int], None]:
+        """Says on one line of a terminal how many there were so far, from the second second on; elsewhere nothing."""
+        if self.as_json or not self.stderr.isatty():
+            return lambda count: None
+        begun = time.monotonic()
+
+        def say(count: int) -> None:
+            if time.monotonic() - begun > 1:
+                self.stderr.write(f"\r\x1b[K{count:,} {what}\r")
+                self.stderr.flush()
+
+        return say
 
     def fail(self, error: TreadleError) -> int:
         """What, why and fix, a line each; with `--json` the problem document. Answers the exit code."""

@@ -17,7 +17,22 @@ if TYPE_CHECKING:
 _PIPE_COLUMNS = 10_000
 
 STATE_COLOURS = {
-    **dict.fromkeys(("ok", "done", "succeeded", "healthy", "live", "passed", "kept", "identical", "champion"), "green"),
+    **dict.fromkeys(
+        (
+            "ok",
+            "done",
+            "succeeded",
+            "healthy",
+            "live",
+            "passed",
+            "kept",
+            "identical",
+            "champion",
+            "recovered",
+            "resolved",
+        ),
+        "green",
+    ),
     **dict.fromkeys(("running", "cached", "reused", "waiting", "queued", "pending", "open", "warming"), "cyan"),
     **dict.fromkeys(("late", "warning", "retrying", "cancelled", "degraded", "refused", "draining"), "yellow"),
     **dict.fromkeys(("failed", "crashed", "broken", "lost", "critical", "different", "corrupt"), "red"),
@@ -135,13 +150,13 @@ class Paper:
 
 
 def cell(value: object) -> str:
-    """A value as a table shows it: times to the second in UTC, floats to four digits, collections in short."""
+    """A value as a table shows it: times to the second in UTC, floats to four digits or more, collections in short."""
     if value is None:
         return "–"
     if value is True or value is False:
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return number(value)
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, Mapping):
@@ -149,6 +164,13 @@ def cell(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(cell(entry) for entry in value)
     return str(value)
+
+
+def number(value: float) -> str:
+    """Four digits, and never fewer than stand before the point: `0.01235`, `1121.35`, `999999`; `1.2e+18` where no eye reads on."""
+    if not 1000 <= abs(value) < 1e15:
+        return f"{value:.4g}"
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
 
 
 def moment(at: datetime) -> str:

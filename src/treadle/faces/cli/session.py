@@ -38,6 +38,10 @@ class Session:
         """Whether a run says each step on a line of its own."""
         self._closing: list[Callable[[], None]] = []
 
+    def override(self, **flags: str) -> None:
+        """Gives settings what a command's own options say of them; before the settings are first read."""
+        self._flags |= flags
+
     @cached_property
     def settings(self) -> Settings:
         """The settings, read when a command first asks for them."""

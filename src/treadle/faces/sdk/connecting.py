@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from treadle.assembly import SERVICES, Workspace
+from treadle.assembly import Workspace, modules
 from treadle.faces.sdk.client import Client
 from treadle.faces.sdk.embedded import InProcess
 from treadle.faces.sdk.verbs import Verbs
 from treadle.faces.tokens import find_home_token
 from treadle.ground.settings import Settings
 
-VERBS = Verbs({noun: module for noun, (_, module) in SERVICES.items()})
+VERBS = Verbs(modules())
 
 
 def client_of(workspace: Workspace) -> Client:

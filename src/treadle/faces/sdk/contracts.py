@@ -11,11 +11,26 @@ from treadle.ground.errors import InvalidInput, did_you_mean
 if TYPE_CHECKING:
     import polars as pl
 
+    from treadle.wire.odcs import Contract
+
 
 class TableNotInContract(InvalidInput):
     """The contract does not describe the table that it is asked about."""
 
     code = "contracts.table_not_in_contract"
+
+
+def table_of(contract: Contract, table: str | None, source: str) -> str:
+    """The table that is meant: the only one, where none is named. Raises TableNotInContract."""
+    names = [one.name for one in contract.schema]
+    name = table or (names[0] if len(names) == 1 else "")
+    if name not in names:
+        raise TableNotInContract(
+            f"{source} does not say which of its tables is meant." if not name else f"{source} has no table {name!r}.",
+            why=did_you_mean(name, names),
+            fix="Name one: table=…",
+        )
+    return name
 
 
 def conforming(rows: pl.DataFrame, contract: str | os.PathLike[str], *, table: str | None = None) -> pl.DataFrame:
@@ -32,16 +47,7 @@ def conforming(rows: pl.DataFrame, contract: str | os.PathLike[str], *, table: s
     from treadle.wire.odcs import decode
 
     described = decode(Path(contract).read_text(encoding="utf-8"), source=str(contract))
-    names = [one.name for one in described.schema]
-    name = table or (names[0] if len(names) == 1 else "")
-    if name not in names:
-        raise TableNotInContract(
-            f"{contract} does not say which of its tables is meant."
-            if not name
-            else f"{contract} has no table {name!r}.",
-            why=did_you_mean(name, names),
-            fix="Name one: td.conforming(rows, contract, table=…)",
-        )
+    name = table_of(described, table, str(contract))
     rules = [rule for rule in compile_rules(described, name, rows.schema) if isinstance(rule, RowRule | UniqueRule)]
     session = Session(rules, refusing=True)
     kept, refused = session.judge(rows)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from treadle.kernel.vocabulary.datasets import Snapshot
     from treadle.systems.collect import Landing
+    from treadle.systems.collect.branching.records import BranchInfo, Merged
+    from treadle.systems.collect.compacting.service import Compacted
+    from treadle.systems.collect.comparing.records import Comparison
+    from treadle.systems.collect.filesets.reading import FileSet as FileSet
+    from treadle.systems.collect.filesets.service import FilesLanded
 
 NOW = "now"
 
@@ -39,7 +44,7 @@ class PinnedSnapshot:
 
     def scan(self) -> pl.LazyFrame:
         """The rows, lazily, with `_landing` and `_row`."""
-        workspace = self._workspace()
+        workspace = self.workspace()
         snapshot = workspace.datasets.snapshot(self.project, self.dataset, self.id)
         return workspace.datasets.scan(self.project, snapshot)
 
@@ -47,6 +52,10 @@ class PinnedSnapshot:
         """The rows in the type that a step's annotation asks for; a Polars data frame where it says nothing."""
         from treadle.ground import frames
 
+        if getattr(as_type, "__name__", "") == "FileSet":
+            return self.files()
+        if isinstance(as_type, type) and issubclass(as_type, Path):
+            return self._as_folder()
         wanted = f"{getattr(as_type, '__module__', '')}.{getattr(as_type, '__name__', '')}"
         if wanted.startswith("polars.") and wanted.endswith("LazyFrame"):
             return self.scan()
@@ -57,11 +66,29 @@ class PinnedSnapshot:
             return frames.to_pandas(table)
         return frames.to_numpy(table) if wanted == "numpy.ndarray" else table
 
+    def files(self) -> FileSet:
+        """The files, where the dataset is one of files. Raises FilesRefused where it is not."""
+        workspace = self.workspace()
+        snapshot = workspace.datasets.snapshot(self.project, self.dataset, self.id)
+        return workspace.dataset_files.files(self.project, snapshot)
+
+    def _as_folder(self) -> Path:
+        """The files in a folder of their own, which goes with the process: whoever has it may write into it."""
+        import atexit
+        import shutil
+        import tempfile
+
+        folder = Path(tempfile.mkdtemp(prefix="treadle-files-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self.files().export(folder)
+        return folder
+
     def treadle_producer(self) -> str | None:
         """What made it, for lineage: the snapshot itself, whose landing says the rest."""
         return self.id
 
-    def _workspace(self) -> Workspace:
+    def workspace(self) -> Workspace:
+        """The workspace that the snapshot is of."""
         workspace = current_workspace()
         if str(workspace.home.absolute()) == self.home and workspace.settings.store == self.store:
             return workspace
@@ -114,6 +141,16 @@ class DatasetHandle:
         )
         return landed or self._landings(ids)
 
+    def land_files(self, folder: str | Path) -> FilesLanded:
+        """Makes a folder the newest snapshot of this dataset of files; what is as it was is not read again.
+
+        Then `.snapshot().files()` has them: `for file in …`, `…["a/b.png"].bytes()`, `….open(path)`, `….export(folder)`; a step
+        takes the snapshot as `td.FileSet`, or as a `Path` to a folder. Raises FilesRefused for links and what is no file.
+        """
+        driver = _driver()
+        run = None if driver is None else driver.run
+        return self._workspace.dataset_files.land(self._workspace.caller, self.name, Path(folder), run=run)
+
     def snapshot(self, at: str | int | datetime = NOW) -> PinnedSnapshot:
         """The snapshot at a version, tag, id or time; the newest by default.
 
@@ -129,14 +166,119 @@ class DatasetHandle:
         if _driver() is None:
             found = resolve()
         else:
-            found = workspace.engine.act("snapshot", resolve, params={"dataset": self.name, "at": wanted or NOW})
-        return self._pinned(workspace.datasets.snapshot(workspace.project, self.name, found))
+            asked = {"dataset": self.name, "at": wanted or NOW}
+            found = workspace.engine.act("snapshot", resolve, params=asked, preview=resolve)
+        return pinned(workspace, workspace.datasets.snapshot(workspace.project, self.name, found))
+
+    def branch(self, name: str, *, at: str | int | datetime = NOW) -> DatasetHandle:
+        """A branch of the dataset, begun at a snapshot where there was none of that name; it lands and is read like any.
+
+        `td.dataset("flights").branch("fix").land(…)`; then `.merge()` brings it to main.
+        """
+        from treadle.systems.collect.branching.records import MakeBranch
+
+        request = MakeBranch(name=self.name, branch=name, at=_wanted(at))
+        made = self._workspace.dataset_branches.make(self._workspace.caller, request)
+        return DatasetHandle(made.dataset, self._workspace)
+
+    def branches(self) -> Sequence[BranchInfo]:
+        """Every branch, with how far it and main have come since it was made."""
+        from treadle.systems.collect.records import NamedDataset
+
+        return self._workspace.dataset_branches.list(self._workspace.caller, NamedDataset(name=self.name))
+
+    def merge(self, *, delete: bool = False, reason: str = "") -> Merged:
+        """Brings this branch's rows to main, as one snapshot. Raises MergeConflict before anything has changed."""
+        from treadle.systems.collect.branching.records import MergeBranch
+
+        name, _, branch = self.name.partition("@")
+        request = MergeBranch(name=name, branch=branch, delete=delete, reason=reason)
+        return self._workspace.dataset_branches.merge(self._workspace.caller, request)
+
+    def tag(self, tag: str, *, at: str | int | datetime = NOW, reason: str = "") -> None:
+        """Gives a snapshot a name; one that is taken moves, and its history stays."""
+        from treadle.systems.collect.records import TagSnapshot
+
+        request = TagSnapshot(name=self.name, tag=tag, at=_wanted(at), reason=reason)
+        self._workspace.dataset_tags.tag(self._workspace.caller, request)
+
+    def restore(self, at: str | int | datetime, *, reason: str = "") -> Snapshot:
+        """Makes the rows of an earlier snapshot the newest again, as a new snapshot."""
+        from treadle.systems.collect.records import RestoreSnapshot
+
+        request = RestoreSnapshot(name=self.name, at=_wanted(at) or "main", reason=reason)
+        return self._workspace.datasets.restore(self._workspace.caller, request)
+
+    def clean(
+        self, at: str | int | datetime = NOW, *, to: str | None = None, contract: str | None = None
+    ) -> PinnedSnapshot:
+        """The snapshot of `to` that holds this dataset's rows, cleaned by the steps of a contract and judged by its rules.
+
+        to: without it, the name without `.raw`, or with `.clean` after it. contract: the dataset whose contract says how;
+        without it that of `to`, else this one's. Inside a pipeline it happens once in its run, and the snapshot that was
+        cleaned is on record as its input. Raises CleaningRefused, ContractNotFound.
+        """
+        from treadle.systems.prepare.cleaning.records import CleanDataset
+
+        workspace, driver = self._workspace, _driver()
+        source = self.snapshot(at)
+        request = CleanDataset(
+            name=self.name, at=source.id, to=to, contract=contract, run=None if driver is None else driver.run
+        )
+        made: list[str] = []
+
+        def work() -> None:
+            done = workspace.cleanings.run(workspace.caller, request)
+            head = workspace.datasets.snapshot(workspace.project, done.dataset)
+            made[:] = [str(done.landing), head.id, done.dataset]
+
+        if driver is None:
+            work()
+        else:
+            params = {"dataset": self.name, "to": to, "contract": contract}
+            made = workspace.engine.act(
+                "clean", lambda _: list(made), inputs={"rows": source}, params=params, before=work
+            )
+        return pinned(workspace, workspace.datasets.snapshot(workspace.project, made[2], made[1]))
+
+    def restored(self, at: str | int | datetime = NOW) -> pl.DataFrame:
+        """The rows that were cleaned into this dataset, computed from what came of them and the log of the cleaning."""
+        workspace = self._workspace
+        rows: pl.DataFrame = workspace.cleanings.restored(workspace.project, self.name, _wanted(at))
+        return rows
+
+    def compact(self, *, target_bytes: int = 128 << 20) -> Compacted:
+        """Lays many small files together; rows, their ids and their order stay."""
+        from treadle.systems.collect.compacting.service import CompactDataset
+
+        request = CompactDataset(name=self.name, target_bytes=target_bytes)
+        return self._workspace.dataset_compaction.compact(self._workspace.caller, request)
 
     def history(self) -> Sequence[Snapshot]:
         """Every snapshot, oldest first."""
         from treadle.systems.collect.records import NamedDataset
 
         return self._workspace.datasets.history(self._workspace.caller, NamedDataset(name=self.name))
+
+    def diff(
+        self,
+        before: str | int | datetime,
+        after: str | int | datetime = NOW,
+        *,
+        key: str | Sequence[str] = (),
+        **options: Any,
+    ) -> Comparison:
+        """What lies between two snapshots: columns, rows, rows by a key, values. Options: `distributions`, `examples`."""
+        from treadle.systems.collect.comparing.records import CompareSnapshots
+
+        request = CompareSnapshots(
+            name=self.name,
+            before=_wanted(before) or "main",
+            after=_wanted(after),
+            key=[key] if isinstance(key, str) else list(key),
+            **options,
+        )
+        return self._workspace.dataset_comparisons.diff(self._workspace.caller, request)
 
     def _landings(self, ids: Sequence[str]) -> Sequence[Landing]:
         """Landings that an earlier attempt of this run has made."""
@@ -146,21 +288,27 @@ class DatasetHandle:
         known = workspace.datasets.landings(workspace.caller, NamedDataset(name=self.name))
         return [landing for landing in known if landing.id in ids]
 
-    def _pinned(self, snapshot: Snapshot) -> PinnedSnapshot:
-        return PinnedSnapshot(
-            id=snapshot.id,
-            dataset=snapshot.dataset,
-            version=snapshot.version,
-            digest=snapshot.content_id,
-            rows=snapshot.rows,
-            project=self._workspace.project,
-            home=str(self._workspace.home.absolute()),
-            store=self._workspace.settings.store,
-        )
+
+def pinned(workspace: Workspace, snapshot: Snapshot) -> PinnedSnapshot:
+    """A snapshot as what a run is pinned to."""
+    return PinnedSnapshot(
+        id=snapshot.id,
+        dataset=snapshot.dataset,
+        version=snapshot.version,
+        digest=snapshot.content_id,
+        rows=snapshot.rows,
+        project=workspace.project,
+        home=str(workspace.home.absolute()),
+        store=workspace.settings.store,
+    )
 
 
 def __getattr__(name: str) -> Any:
-    """`Batch`, what a source of a user's own hands over: loaded when it is asked for, since it is collect's."""
+    """`Batch`, what a source of a user's own hands over, and `FileSet`: loaded when asked for, since they are collect's."""
+    if name == "FileSet":
+        from treadle.systems.collect.filesets.reading import FileSet
+
+        return FileSet
     if name == "Batch":
         from treadle.systems.collect.records import Batch
 

@@ -221,10 +221,10 @@ def last_trained(model: str) -> datetime | None:
     workspace = current_workspace()
 
     def resolve(_: object = None) -> str | None:
-        if model not in {one.name for one in workspace.models.list(workspace.caller)}:
+        if model not in {one.name for one in workspace.registry.models.list(workspace.caller)}:
             return None
         with workspace.store.read() as reader:
-            newest = workspace.models.resolve(reader, workspace.project, model, "newest")
+            newest = workspace.registry.models.resolve(reader, workspace.project, model, "newest")
             kept = None if newest.card is None else ArtifactRows().get(reader, workspace.project, newest.card)
         return None if kept is None else str(workspace.artifacts.load(kept)["card"]["made_at"])
 

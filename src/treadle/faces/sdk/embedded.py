@@ -11,17 +11,17 @@ from treadle.kernel.governance import Caller, Verb
 class InProcess:
     """Calls the services of this process.
 
-    service_of: the service that does the verbs of a noun; asked when a verb is called, so that a service which nobody
+    service_of: the service that does a verb; asked when the verb is called, so that a service which nobody
     calls is never made. closing: gives the services back; called once, by `close`.
     """
 
     def __init__(
-        self, service_of: Callable[[str], object], caller: Caller, closing: Callable[[], None] = lambda: None
+        self, service_of: Callable[[Verb], object], caller: Caller, closing: Callable[[], None] = lambda: None
     ) -> None:
         self._service_of, self._caller, self._closing = service_of, caller, closing
 
     def invoke(self, verb: Verb, request: Any) -> Any:
-        method = getattr(self._service_of(verb.noun), verb.function.__name__)
+        method = getattr(self._service_of(verb), verb.function.__name__)
         return method(self._caller, *(() if request is None else (request,)))
 
     def stream(self, verb: Verb, request: Any) -> Iterator[Any]:

@@ -46,13 +46,13 @@ def model(name: str) -> PinnedModel:
 
     def resolve(_: object = None) -> int:
         with workspace.store.read() as reader:
-            return workspace.models.resolve(reader, workspace.project, line, alias or "newest").number
+            return workspace.registry.models.resolve(reader, workspace.project, line, alias or "newest").number
 
     number = (
         resolve() if current_driver.get() is None else workspace.engine.act("model", resolve, params={"name": name})
     )
     with workspace.store.read() as reader:
-        version = workspace.models.resolve(reader, workspace.project, line, str(number))
+        version = workspace.registry.models.resolve(reader, workspace.project, line, str(number))
     return PinnedModel(
         model=line, number=version.number, digest=version.digest, made_by=version.run, project=workspace.project
     )
@@ -93,6 +93,8 @@ def register(
     reference: Mapping[str, Any] | None = None,
     card: Any = None,
     description: str = "",
+    engine: str = "fastest",
+    tolerance: float = 1e-6,
 ) -> ModelVersion:
     """Registers the result of a step as the next version of a model, and answers the version.
 
@@ -100,10 +102,14 @@ def register(
     its inputs; the scores that the model gives for them are stored, and every server has to give them again before it
     takes traffic. metrics: by default those that the step logged. data: snapshots by role (`{"training": snapshot}`).
     reference: handles of frames that monitoring starts from (`{"training": …, "validation": …}`).
+    engine: in which form it is served: the `fastest` of those whose scores lie within `tolerance` of the model's own, on
+    the rows of `probe` (20,000 of them at most), and flip no label; or one by name (`treadle models engines`).
     In a resumed run the recorded version is answered and nothing is registered twice.
     """
     from treadle.kernel.catalog import ArtifactRows
+    from treadle.loops.release.converting import Converted, convert
     from treadle.loops.release.registering import make_probe
+    from treadle.loops.release.servable import is_servable
     from treadle.systems.train import Registration
 
     workspace = current_workspace()
@@ -113,10 +119,20 @@ def register(
             why="A version names the run that made it, so that it can be explained and made again.",
             fix="Call td.register inside a pipeline, with the handle that the training step returned.",
         )
-    described = load(signature)
-    value = make_probe(load(model), described, load(probe))
+    described, fitted, rows = load(signature), load(model), load(probe)
+    value = make_probe(fitted, described, rows)
     kept = workspace.artifacts.put(value)
     driver: Any = current_driver.get()
+    converted: list[Converted] = []
+
+    def compare() -> None:
+        with workspace.store.read() as reader:
+            artifact = ArtifactRows().get(reader, workspace.project, model.digest)
+        if is_servable(artifact):
+            converted.append(
+                convert(fitted, artifact, workspace.artifacts, described, rows, tolerance=tolerance, engine=engine)
+            )
+
     registration = Registration(
         model=name,
         digest=model.digest,
@@ -130,17 +146,28 @@ def register(
     )
 
     def effect(tx: Transaction) -> dict[str, Any]:
-        ArtifactRows().record(tx, workspace.project, [kept], at=workspace.clock())
-        version = workspace.models.register_in(
-            tx, workspace.caller, registration, run=model.run, root=None if driver is None else driver.session.root
+        forms = converted[0] if converted else None
+        artifacts = [kept, *(() if forms is None else forms.kept)]
+        ArtifactRows().record(tx, workspace.project, artifacts, at=workspace.clock())
+        version = workspace.registry.models.register_in(
+            tx,
+            workspace.caller,
+            registration if forms is None else forms.told_by(registration),
+            run=model.run,
+            root=None if driver is None else driver.session.root,
         )
         return {"model": version.model, "number": version.number}
 
     answer = workspace.engine.act(
-        "register", effect, inputs={"model": model}, params={"name": name, "probe": kept.digest}, durable=True
+        "register",
+        effect,
+        inputs={"model": model},
+        params={"name": name, "probe": kept.digest},
+        durable=True,
+        before=compare,
     )
     with workspace.store.read() as reader:
-        return workspace.models.resolve(reader, workspace.project, answer["model"], str(answer["number"]))
+        return workspace.registry.models.resolve(reader, workspace.project, answer["model"], str(answer["number"]))
 
 
 def challenge(

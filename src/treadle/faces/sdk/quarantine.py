@@ -81,9 +81,14 @@ class QuarantineHandle:
         def resolve() -> list[str]:
             workspace = self._workspace
             waiting = {rule for rules in self._held().values() for rule in rules}
-            open_ones = workspace.incidents.list(workspace.caller, ListIncidents(dataset=self.dataset))
+            known = workspace.incidents.list(workspace.caller, ListIncidents(dataset=self.dataset, state="all"))
             over = [
-                one for one in open_ones if one.severity == "error" and one.cause == "rows" and one.rule not in waiting
+                one
+                for one in known
+                if one.state != "resolved"
+                and one.severity == "error"
+                and one.cause == "rows"
+                and one.rule not in waiting
             ]
             for one in over:
                 workspace.incidents.resolve(workspace.caller, ResolveIncident(id=one.id, note=note, fixing_run=_run()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from treadle.faces.requests import VerbNotFound
@@ -13,11 +13,12 @@ from treadle.kernel.governance import Verb, declared
 class Verbs:
     """The declarations of some nouns.
 
-    modules: by noun, the module whose import declares its verbs.
+    modules: by noun, the modules whose import declares its verbs.
     """
 
-    def __init__(self, modules: Mapping[str, str]) -> None:
+    def __init__(self, modules: Mapping[str, Sequence[str]]) -> None:
         self._modules = modules
+        self._found: dict[str, Verb] = {}
 
     @property
     def nouns(self) -> list[str]:
@@ -28,14 +29,17 @@ class Verbs:
         """The verbs of a noun by action; none for an unknown noun."""
         if noun not in self._modules:
             return {}
-        import_module(self._modules[noun])
+        for module in self._modules[noun]:
+            import_module(module)
         return {verb.action: verb for verb in declared().values() if verb.noun == noun}
 
     def find(self, name: str) -> Verb:
         """The verb `noun.action`. Raises VerbNotFound with the closest names."""
+        if name in self._found:
+            return self._found[name]
         noun, _, action = name.partition(".")
         actions = self.of(noun)
         if action in actions:
-            return actions[action]
+            return self._found.setdefault(name, actions[action])
         near = [f"{noun}.{known}" for known in actions] or self.nouns
         raise VerbNotFound(f"There is no verb {name!r}.", why=did_you_mean(name if actions else noun, near), verb=name)

@@ -28,6 +28,11 @@ class ModelServer:
         """Where it answers; None while it does not."""
         return None if self._process is None or not self._process.is_running else self._process.url
 
+    @property
+    def grpc_address(self) -> str | None:
+        """Where it answers gRPC; None while it does not."""
+        return None if self.url is None or self._process is None else self._process.grpc_address
+
     def look(self) -> None:
         """Starts the server where none runs and its pause is over."""
         now = time.monotonic()
@@ -56,7 +61,8 @@ class ModelServer:
             self._log.error("the model server did not start", problem=" ".join(error.sentences()))
             return
         self._started = time.monotonic()
-        self._log.info("the model server answers", url=self._process.url, pid=self._process.process.pid)
+        grpc = {"grpc": address} if (address := self._process.grpc_address) is not None else {}
+        self._log.info("the model server answers", url=self._process.url, pid=self._process.process.pid, **grpc)
 
     def _wait_longer(self, now: float) -> None:
         self._next_try = now + self._pause_s

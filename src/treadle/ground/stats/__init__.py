@@ -17,6 +17,7 @@ from treadle.ground.stats.distributions import chi_square_tail, normal_quantile,
 from treadle.ground.stats.errors import EmptySample, OneClass, ShapeMismatch, UnfitSample
 from treadle.ground.stats.intervals import Interval, bootstrap, mean_interval, wilson
 from treadle.ground.stats.ranking import Auc, AucDifference, auc, compare_aucs, roc_auc
+from treadle.ground.stats.sequential import Running, block_differences, evidence_above, evidence_below, running_mean
 
 __all__ = [
     "Auc",
@@ -26,10 +27,12 @@ __all__ = [
     "Interval",
     "OneClass",
     "ReliabilityBin",
+    "Running",
     "ShapeMismatch",
     "UnfitSample",
     "auc",
     "binned_ks",
+    "block_differences",
     "bootstrap",
     "brier",
     "calibration_error",
@@ -37,6 +40,8 @@ __all__ = [
     "chi_square_tail",
     "cohen_kappa",
     "compare_aucs",
+    "evidence_above",
+    "evidence_below",
     "fleiss_kappa",
     "jensen_shannon",
     "krippendorff_alpha",
@@ -48,6 +53,7 @@ __all__ = [
     "population_stability",
     "reliability",
     "roc_auc",
+    "running_mean",
     "two_sided_p",
     "wilson",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol
@@ -29,7 +29,12 @@ class BlobInfo:
 class BlobWriter(Protocol):
     """Takes the bytes of one blob in pieces; a context, which drops what was written unless `commit` was reached."""
 
-    def write(self, data: Bytes, /) -> int: ...
+    def write(self, *pieces: Bytes) -> int:
+        """Append; all of them or an error. Answers how many bytes. Small pieces cost less together.
+
+        What is given must stay as it is until the call after this one has returned: it may be hashed until then.
+        """
+        ...
 
     def commit(self) -> BlobInfo:
         """Make the blob durable, and answer its digest and size. Until then nobody can see it."""
@@ -70,6 +75,10 @@ class BlobStore(Protocol):
 
     def path(self, digest: str) -> Path:
         """A local, read-only file with the bytes, to be memory-mapped; a remote store brings it into its cache."""
+        ...
+
+    def address(self, digest: str, *, valid_for: timedelta) -> str | None:
+        """A URL that gives the bytes to whoever has it, for a while; None where the store has no such thing."""
         ...
 
     def size(self, digest: str) -> int | None:

@@ -9,11 +9,13 @@ either does not exist or has all of its bytes, through `kill -9` and power cuts 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import secrets
 import string
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -55,26 +57,30 @@ class LocalBlobs:
         return LocalWriter(self, Spool(self.root / "tmp", write=self._write))
 
     def get(self, digest: str, *, verify: bool | None = None) -> bytes:
-        with self._found(digest).open("rb", buffering=0) as stream:
+        with self._opened(digest, buffering=0) as stream:
             data = stream.read()
         if (self._verify_reads if verify is None else verify) and digests.of_bytes(data) != digest:
             raise corrupt(digest, str(self._place(digest)))
         return data
 
     def open(self, digest: str) -> BinaryIO:
-        return self._found(digest).open("rb")
+        return self._opened(digest)
 
     def path(self, digest: str) -> Path:
         return self._found(digest)
 
+    def address(self, digest: str, *, valid_for: timedelta) -> str | None:
+        return None
+
     def size(self, digest: str) -> int | None:
+        place = self._standing(digest)
         try:
-            return self._place(digest).stat().st_size
+            return None if place is None else place.stat().st_size
         except FileNotFoundError:
             return None
 
     def has(self, digest: str) -> bool:
-        return self._place(digest).exists()
+        return self._standing(digest) is not None
 
     def verify(self, digest: str) -> str | None:
         try:
@@ -102,11 +108,14 @@ class LocalBlobs:
         aside = self._aside(digest)
         with storage_errors(self.root):
             aside.parent.mkdir(parents=True, exist_ok=True)
+            place = self._place(digest)
             try:
-                self._place(digest).rename(aside)
+                if place.stat().st_mtime >= before.timestamp():
+                    return False
+                place.rename(aside)
             except FileNotFoundError:
                 return False
-            return not self._settle(aside, before.timestamp())
+            return not self._settle(digest, aside, before.timestamp())
 
     def list(self) -> Iterator[BlobInfo]:
         for folder in _entries(self.root):
@@ -126,16 +135,20 @@ class LocalBlobs:
         with storage_errors(self.root):
             for entry in _entries(self.root / "tmp"):
                 if entry.name.endswith(_ASIDE):  # whoever expired it died in between
-                    self._settle(Path(entry.path), before.timestamp())
+                    self._settle(f"sha256:{entry.name[:64]}", Path(entry.path), before.timestamp())
             return sweep_spools(self.root / "tmp", before.timestamp())
 
     def adopt(self, spool: Spool, digest: str) -> BlobInfo:
-        """Bring a sealed temporary file of this file system into its place, durably."""
+        """Bring a sealed temporary file of this file system into its place, durably.
+
+        Its age is read before: afterwards a clean-up may have set the blob aside, for the moment that a look takes.
+        """
+        moment = datetime.fromtimestamp(spool.path.stat().st_mtime, UTC)
         if self._renew(digest, spool.size_bytes):
             spool.discard()
         else:
             self._rename(spool.path, self._place(digest))
-        moment = datetime.fromtimestamp(self._place(digest).stat().st_mtime, UTC)
+            spool.release()
         return BlobInfo(digest=digest, size_bytes=spool.size_bytes, stored_at=moment)
 
     def _rename(self, source: Path, place: Path) -> None:
@@ -166,20 +179,26 @@ class LocalBlobs:
                 sync_folder(place.parent)
         return True
 
-    def _settle(self, aside: Path, before_s: float) -> bool:
+    def _settle(self, digest: str, aside: Path, before_s: float) -> bool:
         """Brings a blob that was set aside back, if it was put since; else removes it. Whether it came back."""
         try:
-            if aside.stat().st_mtime >= before_s:
-                aside.rename(self._place("sha256:" + aside.name.removesuffix(_ASIDE)))
-                return True
+            is_back = aside.stat().st_mtime >= before_s
+            if is_back:
+                self._bring_back(digest, aside)
             aside.unlink()
         except FileNotFoundError:  # another clean-up has settled it
-            pass
-        return False
+            return False
+        return is_back
+
+    def _bring_back(self, digest: str, aside: Path) -> None:
+        """Gives a blob its name back, unless somebody has put the bytes anew."""
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, self._place(digest))
 
     def _aside(self, digest: str) -> Path:
+        """A name of its own at each call: of two clean-ups, none removes what the other has set aside."""
         self._place(digest)
-        return self.root / "tmp" / (digest.removeprefix("sha256:") + _ASIDE)
+        return self.root / "tmp" / f"{digest.removeprefix('sha256:')}.{secrets.token_hex(6)}{_ASIDE}"
 
     def _place(self, digest: str) -> Path:
         if not digests.is_digest(digest):
@@ -189,10 +208,31 @@ class LocalBlobs:
         return self.root / digest[7:9] / digest[9:]
 
     def _found(self, digest: str) -> Path:
-        place = self._place(digest)
-        if not place.exists():
+        place = self._standing(digest)
+        if place is None:
             raise not_found(digest, str(self.root))
         return place
+
+    def _opened(self, digest: str, buffering: int = -1) -> BinaryIO:
+        try:
+            return self._found(digest).open("rb", buffering)
+        except FileNotFoundError:  # set aside since; whoever looks again brings it back
+            return self._found(digest).open("rb", buffering)
+
+    def _standing(self, digest: str) -> Path | None:
+        """Where the blob is, if it is. One that a clean-up has set aside to look at its age gets its name back here.
+
+        A second name for the same bytes takes nothing from the clean-up, which decides about the one that it made;
+        what it would have removed, the next one does.
+        """
+        place = self._place(digest)
+        if place.exists():
+            return place
+        for entry in _entries(self.root / "tmp"):
+            if entry.name.endswith(_ASIDE) and entry.name.startswith(digest.removeprefix("sha256:")):
+                with contextlib.suppress(FileNotFoundError):
+                    self._bring_back(digest, Path(entry.path))
+        return place if place.exists() else None
 
 
 class LocalWriter:
@@ -203,8 +243,8 @@ class LocalWriter:
     def __init__(self, blobs: LocalBlobs, spool: Spool) -> None:
         self._blobs, self._spool, self._done = blobs, spool, False
 
-    def write(self, data: Bytes, /) -> int:
-        return self._spool.write(data)
+    def write(self, *pieces: Bytes) -> int:
+        return self._spool.write(*pieces)
 
     def commit(self) -> BlobInfo:
         info = self._blobs.adopt(self._spool, self._spool.seal())

@@ -61,7 +61,7 @@ class ArtifactRows:
             "meta": canonical_json(artifact.meta).decode() if artifact.meta else _EMPTY_META,
             "recorded_at": recorded_at,
         }
-        tx.execute(sql.record_artifact, values)
+        tx.put(sql.record_artifact, values)
 
 
 def _artifact(row: Row) -> Artifact:

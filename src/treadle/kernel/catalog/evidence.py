@@ -61,7 +61,7 @@ class EvidenceRows:
             "actor": actor,
             "recorded_at": to_micros(found.recorded_at),
         }
-        tx.execute(sql.insert_evidence, values)
+        tx.put(sql.insert_evidence, values)
         brief = {"evidence": found.id, "kind": kind, "verdict": verdict, "digest": digest, "run": run}
         self._events.append(tx, project=project, kind="evidence.added", subject=subject, actor=actor, body=brief)
         return found

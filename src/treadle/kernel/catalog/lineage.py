@@ -30,7 +30,7 @@ class LineageRows:
             for edge in edges
         ]
         if rows:
-            tx.execute_many(sql.record_edge, rows)
+            tx.put_many(sql.record_edge, rows)
 
     def of_run(self, reader: Reader, project: str, run: str) -> list[Edge]:
         """What a run used and made, by direction and role."""

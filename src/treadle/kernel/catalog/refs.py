@@ -66,10 +66,12 @@ class Refs:
         reason: str,
         evidence: Mapping[str, Any] | None = None,
         expected_epoch: int | None = None,
+        is_due: bool = False,
     ) -> Ref:
         """Points the ref at a target, making it when it is new; leaves a move and the event `ref.moved`.
 
-        expected_epoch: the epoch that the decision was based on (0 for a ref that should not exist yet).
+        expected_epoch: the epoch that the decision was based on (0 for a ref that should not exist yet). is_due: the ref
+        only follows what stands already; its protection was asked before that began.
         Raises EpochMoved when another move came first, RefProtected when the target lacks what the ref asks for.
         """
         now = to_micros(self._clock())
@@ -77,7 +79,7 @@ class Refs:
         epoch, previous, protection = (0, None, None) if row is None else row
         if expected_epoch is not None and expected_epoch != epoch:
             raise _moved(name, expected_epoch, epoch)
-        if protection is not None:
+        if protection is not None and not is_due:
             _check_protection(tx, project, name, target, msgspec.json.decode(protection), actor)
         values = {"project": project, "name": name, "target": target, "epoch": epoch, "updated_at": now}
         if row is None:
@@ -149,7 +151,7 @@ class Refs:
             "event": event,
             "recorded_at": now,
         }
-        tx.execute(sql.insert_move, values)
+        tx.put(sql.insert_move, values)
 
 
 def _check_protection(

@@ -17,14 +17,20 @@ from treadle.kernel.vocabulary.pages import Page
 FOLLOW_EVERY_S = 0.5
 _LATE_US = 10_000_000
 """Workers and driver say their times themselves; a chunk may come in so much later than one with a later time."""
+STARTED = ("pipeline", "tracking", "study")
+"""The kinds of runs that somebody or a schedule started; acts and landings are parts of other stories."""
 _AT_WORK = ("queued", "running", "waiting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRuns:
-    """Runs that no other run holds, newest first: of pipelines, or of another kind. `after` is a page's `next`."""
+    """Runs that no other run holds, newest first: what people and schedules started, or one kind of runs.
 
-    kind: str = "pipeline"
+    kind: pipeline, tracking (of a tracking client), study, act, landing, …; without one the first three. `after` is a
+    page's `next`.
+    """
+
+    kind: str | None = None
     limit: int = 50
     after: str | None = None
 
@@ -74,7 +80,11 @@ class Runs:
         """Runs, the newest first, a page at a time."""
         with self._store.read() as reader:
             return self._rows.top(
-                reader, caller.project, kind=request.kind, after=request.after, limit=min(max(request.limit, 1), 1000)
+                reader,
+                caller.project,
+                kinds=STARTED if request.kind is None else (request.kind,),
+                after=request.after,
+                limit=min(max(request.limit, 1), 1000),
             )
 
     @verb("runs.get", permission="run.read")

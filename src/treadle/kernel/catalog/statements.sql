@@ -51,6 +51,10 @@ values (:project, :id, :kind, :name, :path, :parent, :root, :status, :attempt, :
     :bundle_digest, :environment_digest, :params, :seed, :now_at, :actor, :host, :pid, :caused_by, :reused_from, :notes,
     :error, :event_at, :recorded_at, :started_at, :ended_at, :lease_owner, :lease_until);
 
+-- name: settle_run
+update run set status = :status, name = :name, params = :params, ended_at = :ended_at
+where project = :project and id = :id;
+
 -- name: record_edge
 insert into edge (project, run, direction, role, digest, producer)
 values (:project, :run, :direction, :role, :digest, :producer)

@@ -93,6 +93,13 @@ run = Table(
         sqlite_where=sql_text("parent is null"),
         postgresql_where=sql_text("parent is null"),
     ),
+    Index(
+        "ix_run_lease",
+        "project",
+        "lease_until",
+        sqlite_where=sql_text("lease_until is not null"),
+        postgresql_where=sql_text("lease_until is not null"),
+    ),
     sqlite_with_rowid=False,
     comment="One execution: a pipeline, a step, a trial, or a foreign client's run. `caused_by` is the event that started it.",
 )

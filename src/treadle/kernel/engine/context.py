@@ -7,7 +7,10 @@ there is just one.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from treadle.kernel.engine.records import Point
@@ -31,30 +34,63 @@ class Reporter(Protocol):
 
 
 class StepContext:
-    """The step that runs: its row, its place, its key for the outside world, and whom it reports to."""
+    """The step that runs: its row, its place, its key for the outside world, and whom it reports to.
 
-    __slots__ = ("id", "idempotency_key", "path", "pid", "reporter")
+    at_end: what is called in the step's own thread when its body has ended, however that went.
+    variables: of the environment, set while any step runs in this process, unless they were set before.
+    """
 
-    def __init__(self, id: str, path: str, idempotency_key: str, reporter: Reporter, pid: int) -> None:
+    __slots__ = ("at_end", "id", "idempotency_key", "path", "pid", "reporter", "variables")
+
+    def __init__(
+        self,
+        id: str,
+        path: str,
+        idempotency_key: str,
+        reporter: Reporter,
+        pid: int,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.id, self.path, self.idempotency_key, self.reporter, self.pid = id, path, idempotency_key, reporter, pid
+        self.at_end: list[Callable[[], object]] = []
+        self.variables = variables
 
 
 current_driver: ContextVar[Driver | None] = ContextVar("treadle_driver", default=None)
 current_step: ContextVar[StepContext | None] = ContextVar("treadle_step", default=None)
 
 _running: list[StepContext] = []
+_lent: dict[str, str] = {}
 
 
 def enter(step: StepContext) -> Any:
     """Makes a step the current one; give the answer to `leave`."""
     _running.append(step)
+    for name, value in step.variables.items():
+        if name not in os.environ:
+            os.environ[name] = value
+            _lent[name] = value
     return current_step.set(step)
 
 
 def leave(step: StepContext, token: Any) -> None:
     """Ends what `enter` began."""
-    current_step.reset(token)
-    _running.remove(step)
+    try:
+        while step.at_end:
+            step.at_end.pop()()
+    finally:
+        current_step.reset(token)
+        _running.remove(step)
+        if _lent and not _running:
+            _take_back()
+
+
+def _take_back() -> None:
+    """Unsets the variables that were set for steps; what somebody else has set since stays."""
+    while _lent:
+        name, value = _lent.popitem()
+        if os.environ.get(name) == value:
+            del os.environ[name]
 
 
 def running_step() -> StepContext | None:

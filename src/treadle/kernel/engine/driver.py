@@ -116,6 +116,7 @@ class RunDriver:
         durable: bool,
         preview: Callable[[], Any] | None = None,
         before: Callable[[], object] | None = None,
+        makes: Callable[[Transaction, str], Mapping[str, str]] | None = None,
     ) -> Any:
         """The answer of an act that happens once in this run: `effect` commits with its row, or was recorded before."""
         recorded, attempt = self._new_act("act", name, inputs, params)
@@ -127,6 +128,8 @@ class RunDriver:
             before()
 
         def work(tx: Transaction) -> tuple[Artifact, Mapping[str, Any]]:
+            if makes is not None:
+                self.session.journal.made(tx, attempt.id, makes(tx, attempt.id))
             return self.session.artifacts.put(effect(tx)), {}
 
         artifact = self.session.journal.act(attempt, work, durable=durable)
@@ -438,7 +441,8 @@ class RunDriver:
         session, attempt, step = self.session, call.attempt, call.step
         assert attempt is not None
         reporter = InlineReporter(session, attempt)
-        context = StepContext(attempt.id, call.path, f"{self.session.root}/{call.path}", reporter, os.getpid())
+        key = f"{session.root}/{call.path}"
+        context = StepContext(attempt.id, call.path, key, reporter, os.getpid(), session.variables)
         session.running[attempt.id] = reporter
         call.reporter = reporter
         started_at = session.journal.now()

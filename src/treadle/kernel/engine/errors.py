@@ -21,6 +21,7 @@ TreadleError
 │   ├── StepTimedOut            the time limit ended the work
 │   ├── WorkerDied              the process that ran the step is gone
 │   └── NotReproduced           a value kept by digest alone came out different when recomputed
+├── ProcessKeepsDying           a run's process died again and again before it had done a step
 ├── RunFailed                   a run that was asked for its value ended without one
 └── RunCancelled                somebody asked for the run to stop
 """
@@ -92,6 +93,10 @@ class WorkerDied(StepFailed):
 
 class NotReproduced(StepFailed):
     code = "engine.not_reproduced"
+
+
+class ProcessKeepsDying(TreadleError):
+    code = "engine.process_keeps_dying"
 
 
 class RunFailed(TreadleError):

@@ -262,7 +262,7 @@ class Journal:
             self._check(tx)
             self._write_pending(tx, pending, at)
             attempt.started_at = at
-            tx.execute(sql.insert_step, self._step_row(attempt, "running", at))
+            tx.put(sql.insert_step, self._step_row(attempt, "running", at))
             artifact, notes = effect(tx)
             self._finish_one(
                 tx, Finish(attempt=attempt, artifact=artifact, started_at=at, notes=dict(notes) or None), at
@@ -320,8 +320,12 @@ class Journal:
         made: Sequence[Used] = (),
         points: Sequence[Point] = (),
         notes: Mapping[str, Any] | None = None,
+        is_news: bool = True,
     ) -> None:
-        """Commits the end of a pipeline run with what its body returned. Raises LeaseLost."""
+        """Commits the end of a pipeline run with what its body returned. Raises LeaseLost.
+
+        is_news: leaves an event; False for a run that had ended so before and was only looked at again.
+        """
         pending = self._take_pending()
         at = self.now()
         is_root = run == self.fence.root
@@ -333,15 +337,16 @@ class Journal:
             self._write_pending(tx, pending, at)
             for role, digest, maker in made:
                 edge = {"project": self.project, "run": run, "direction": "out", "role": role, "digest": digest}
-                tx.execute(sql.insert_edge, edge | {"producer": maker})
+                tx.put(sql.insert_edge, edge | {"producer": maker})
             self._write_said(tx, run, points, (), 0, 0, at)
             if notes:
-                tx.execute(sql.set_notes, {"project": self.project, "id": run, "notes": as_text(dict(notes))})
+                tx.put(sql.set_notes, {"project": self.project, "id": run, "notes": as_text(dict(notes))})
             if is_root and status != "done":  # steps that were in flight when the body failed: nobody ends them now
-                tx.execute(sql.interrupt_steps, {"project": self.project, "root": run, "at": at})
-            tx.execute(sql.finish_root if is_root else sql.finish_child, values | {"epoch": self.fence.epoch})
-            body = {"status": status, "run": self.fence.root}
-            self._event(tx, "run.finished" if status == "done" else f"run.{status}", run, body)
+                tx.put(sql.interrupt_steps, {"project": self.project, "root": run, "at": at})
+            tx.put(sql.finish_root if is_root else sql.finish_child, values | {"epoch": self.fence.epoch})
+            if is_news:
+                body = {"status": status, "run": self.fence.root}
+                self._event(tx, "run.finished" if status == "done" else f"run.{status}", run, body)
 
         self._write_or_keep(work, pending)
 
@@ -354,7 +359,7 @@ class Journal:
             self._check(tx)
             self._write_pending(tx, pending, at)
             values = {"project": self.project, "id": self.fence.root, "epoch": self.fence.epoch}
-            tx.execute(sql.suspend_root, values)
+            tx.put(sql.suspend_root, values)
 
         self._write_or_keep(work, pending)
 
@@ -364,9 +369,9 @@ class Journal:
 
         def work(tx: Transaction) -> None:
             self._check(tx)
-            tx.execute(sql.insert_step, self._step_row(attempt, "waiting", at))
+            tx.put(sql.insert_step, self._step_row(attempt, "waiting", at))
             values = {"project": self.project, "run": attempt.id, "root": self.fence.root, "at": at}
-            tx.execute(sql.insert_waiting, {**values, **wait})
+            tx.put(sql.insert_waiting, {**values, **wait})
 
         self.store.write(work)
 
@@ -383,9 +388,9 @@ class Journal:
             self._check(tx)
             key = {"project": self.project, "id": self.fence.root}
             if environment is not None:
-                tx.execute(sql.set_environment, {**key, "environment": environment})
+                tx.put(sql.set_environment, {**key, "environment": environment})
             if bundle is not None:
-                tx.execute(sql.set_bundle, {**key, "bundle": bundle})
+                tx.put(sql.set_bundle, {**key, "bundle": bundle})
 
         self.store.write(work)
 
@@ -425,7 +430,7 @@ class Journal:
             "pid": self._pid,
             "at": at,
         }
-        tx.execute(sql.insert_root, values)
+        tx.put(sql.insert_root, values)
         self._event(tx, "run.started", row.id, {"name": row.name, "path": row.path, "run": self.fence.root})
 
     def _event(self, tx: Transaction, kind: str, subject: str, body: Mapping[str, Any]) -> None:
@@ -439,7 +444,7 @@ class Journal:
         def work(tx: Transaction) -> None:
             self._check(tx)
             self._rows.record_one(tx, self.project, artifact, at)
-            tx.execute(sql.save_checkpoint, values | {"digest": artifact.digest, "run": attempt_id})
+            tx.put(sql.save_checkpoint, values | {"digest": artifact.digest, "run": attempt_id})
 
         self.store.write(work)
 
@@ -476,7 +481,7 @@ class Journal:
                 if is_held:
                     taken.add(number)
                 else:
-                    tx.execute(sql.free_slot, {"project": self.project, "name": name, "number": number, "run": run})
+                    tx.put(sql.free_slot, {"project": self.project, "name": name, "number": number, "run": run})
             for number in range(limit):
                 values = {"project": self.project, "name": name, "number": number, "run": attempt.id, "at": at}
                 fence = {"root": self.fence.root, "epoch": self.fence.epoch}
@@ -524,10 +529,10 @@ class Journal:
             attempt.started_at = at
             for argument in attempt.arguments:
                 self._rows.record_one(tx, self.project, argument, at)
-            tx.execute(sql.insert_step, self._step_row(attempt, "cached", at, reused_from=reused_from, ended_at=at))
+            tx.put(sql.insert_step, self._step_row(attempt, "cached", at, reused_from=reused_from, ended_at=at))
             self._write_edges(tx, attempt, artifact, producer=reused_from)
         for run in pending.caught:
-            tx.execute(sql.caught, {"project": self.project, "id": run, "notes": '{"caught":true}'})
+            tx.put(sql.caught, {"project": self.project, "id": run, "notes": '{"caught":true}'})
 
     def _start_one(
         self, tx: Transaction, attempt: Attempt, code_parts: Callable[[str], Mapping[str, str]] | None, at: int
@@ -535,9 +540,9 @@ class Journal:
         if code_parts is not None and attempt.code not in self._known_code:
             parts = as_text(dict(code_parts(attempt.code)))
             values = {"project": self.project, "digest": attempt.code, "parts": parts, "at": at}
-            tx.execute(sql.insert_code_parts, values)
+            tx.put(sql.insert_code_parts, values)
         attempt.started_at = at
-        tx.execute(sql.insert_step, self._step_row(attempt, "running", at))
+        tx.put(sql.insert_step, self._step_row(attempt, "running", at))
 
     def _finish_one(self, tx: Transaction, finish: Finish, at: int) -> None:
         attempt, artifact, failure = finish.attempt, finish.artifact, finish.failure
@@ -561,11 +566,17 @@ class Journal:
             self._write_said(tx, attempt.id, finish.metrics, finish.logs, finish.first_metric, finish.first_log, at)
         if attempt.slot is not None:
             name, number = attempt.slot
-            tx.execute(sql.free_slot, {"project": self.project, "name": name, "number": number, "run": attempt.id})
+            tx.put(sql.free_slot, {"project": self.project, "name": name, "number": number, "run": attempt.id})
         body: dict[str, Any] = {"path": attempt.path, "key": attempt.key, "run": self.fence.root}
         if artifact is not None:
             body["result"] = artifact.digest
         self._event(tx, f"{attempt.kind}.{'finished' if failure is None else 'failed'}", attempt.id, body)
+
+    def made(self, tx: Transaction, run: str, outputs: Mapping[str, str]) -> None:
+        """Further outputs of a run, by role: digests of artifacts that the project knows."""
+        for role, digest in outputs.items():
+            values = {"project": self.project, "run": run, "direction": "out", "role": role}
+            tx.put(sql.insert_edge, values | {"digest": digest, "producer": run})
 
     def _write_edges(self, tx: Transaction, attempt: Attempt, artifact: Artifact | None, *, producer: str) -> None:
         project, run = self.project, attempt.id
@@ -578,7 +589,7 @@ class Journal:
                 "digest": digest,
                 "producer": maker,
             }
-            tx.execute(sql.insert_edge, values)
+            tx.put(sql.insert_edge, values)
         if artifact is not None:
             digest = artifact.digest
             values = {
@@ -589,7 +600,7 @@ class Journal:
                 "digest": digest,
                 "producer": producer,
             }
-            tx.execute(sql.insert_edge, values)
+            tx.put(sql.insert_edge, values)
 
     def _write_said(
         self,
@@ -603,11 +614,11 @@ class Journal:
     ) -> None:
         for ordinal, point in enumerate(points, first_metric):
             values = {"project": self.project, "run": run, "key": point.name, "ordinal": ordinal, "value": point.value}
-            tx.execute(sql.insert_metric, values | {"step": point.position, "at": point.at})
+            tx.put(sql.insert_metric, values | {"step": point.position, "at": point.at})
         for ordinal, (stream, content) in enumerate(logs, first_log):
             # PostgreSQL's text cannot hold NUL, and a log line loses nothing by showing it.
             values = {"project": self.project, "run": run, "ordinal": ordinal, "stream": stream, "at": at}
-            tx.execute(sql.insert_log, values | {"content": content.replace("\0", "␀")})
+            tx.put(sql.insert_log, values | {"content": content.replace("\0", "␀")})
 
     def _step_row(
         self, attempt: Attempt, status: str, at: int, *, reused_from: str | None = None, ended_at: int | None = None

@@ -114,7 +114,7 @@ def take_over(store: Store, project: str, held: Held, now: int, lease_s: float =
     def work(tx: Transaction) -> int:
         taken = tx.execute(sql.take_over, values)
         if taken == 1:  # else they are the winner's steps
-            tx.execute(sql.interrupt_steps, {"project": project, "root": held.id, "at": now})
+            tx.put(sql.interrupt_steps, {"project": project, "root": held.id, "at": now})
         return taken
 
     if store.write(work) != 1:

@@ -124,6 +124,7 @@ class PlanDriver(RunDriver):
         durable: bool,
         preview: Callable[[], Any] | None = None,
         before: Callable[[], object] | None = None,
+        makes: Callable[[Transaction, str], Mapping[str, str]] | None = None,
     ) -> Any:
         path = self.places.next(name)
         self.plan.steps.append(PlannedStep(path=path, verdict="act", why=("happens once, when the run gets there",)))

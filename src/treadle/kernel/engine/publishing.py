@@ -86,7 +86,7 @@ def publish(
 
     def work(tx: Transaction) -> None:
         ArtifactRows().record(tx, engine.project, [code, environment], at=now)
-        tx.execute(sql.insert_publication, values)
+        tx.put(sql.insert_publication, values)
         _put_schedules(tx, engine, chosen, str(values["id"]), now)
         _put_triggers(tx, engine, chosen, str(values["id"]), position)
         body = {"bundle": code.digest, "pipelines": sorted(targets)}
@@ -166,12 +166,12 @@ def _put_schedules(
                 "at": to_micros(now),
                 "next_at": to_micros(parse(each.cron, each.timezone).after(now)),
             }
-            tx.execute(sql.put_schedule, values)
+            tx.put(sql.put_schedule, values)
     names = {pipeline.name for pipeline in pipelines}
     for row in tx.all(sql.schedules, {"project": engine.project}):
         if row[0] in names and row[:3] not in kept:
             values = {"project": engine.project, "pipeline": row[0], "cron": row[1], "timezone": row[2]}
-            tx.execute(sql.drop_schedule, values)
+            tx.put(sql.drop_schedule, values)
 
 
 def _put_triggers(
@@ -190,12 +190,12 @@ def _put_triggers(
                 "params": "{}",
                 "position": position,
             }
-            tx.execute(sql.put_trigger, values)
+            tx.put(sql.put_trigger, values)
     names = {pipeline.name for pipeline in pipelines}
     for row in tx.all(sql.triggers, {"project": engine.project}):
         if row[0] in names and row[:3] not in kept:
             values = {"project": engine.project, "pipeline": row[0], "kind": row[1], "subject": row[2]}
-            tx.execute(sql.drop_trigger, values)
+            tx.put(sql.drop_trigger, values)
 
 
 def _publication(row: Row) -> Publication:

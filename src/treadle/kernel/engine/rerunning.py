@@ -138,6 +138,7 @@ class RerunDriver(RunDriver):
         durable: bool,
         preview: Callable[[], Any] | None = None,
         before: Callable[[], object] | None = None,
+        makes: Callable[[Transaction, str], Mapping[str, str]] | None = None,
     ) -> Any:
         """What the recorded run was answered. Nothing is done. Raises NotRecorded for an act that it did not get to."""
         return self._recorded_answer("act", name, inputs, params)

@@ -7,6 +7,7 @@ its run, so a firing that is handed out twice after a crash still becomes one ru
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from treadle.ground.clock import from_micros, to_micros
 from treadle.ground.errors import TreadleError
 from treadle.kernel.engine.cron import parse
+from treadle.kernel.engine.errors import ProcessKeepsDying, RunIsHeld
 from treadle.kernel.engine.journal import as_text, of_text, sql
 from treadle.kernel.engine.leases import owner
 from treadle.kernel.engine.service import Engine
@@ -24,6 +26,10 @@ from treadle.kernel.store import Row, Transaction
 STALE_CLAIM_S = 60
 MAX_CATCH_UP = 1000
 """Missed firings are recorded, so that they can be filled in, but no more than so many of one schedule."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 600.0
+"""A run whose process died for the second time before any step was done is left alone so long, then twice as long, …"""
+FRUITLESS_DEATHS = 8
+"""After so many such deaths in a row the run has failed: whatever kills its process would kill the next one as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +148,7 @@ class Scheduler:
                 tx: Transaction, claims: list[dict[str, Any]] = claims, advanced: dict[str, Any] = advanced
             ) -> bool:
                 taken = [tx.execute(sql.claim_firing, claim) for claim in claims]
-                tx.execute(sql.advance_schedule, advanced)
+                tx.put(sql.advance_schedule, advanced)
                 return taken[-1] == 1
 
             if self._engine.store.write(work):
@@ -169,7 +175,7 @@ class Scheduler:
                     tx: Transaction, claim: dict[str, Any] | None = claim, advanced: dict[str, Any] = advanced
                 ) -> bool:
                     taken = claim is not None and tx.execute(sql.claim_firing, claim) == 1
-                    tx.execute(sql.advance_trigger, advanced)
+                    tx.put(sql.advance_trigger, advanced)
                     return taken
 
                 if self._engine.store.write(work) and claim is not None:
@@ -239,14 +245,36 @@ class Scheduler:
         at = to_micros(self._engine.clock())
         with self._engine.store.read() as reader:
             answered = [row[1] for row in reader.all(sql.answered_waits, {"project": self._project})]
-            abandoned = [row[0] for row in reader.all(sql.abandoned_runs, {"project": self._project, "at": at})]
             runs = {}
-            for run in dict.fromkeys([*answered, *abandoned]):
+            for run in dict.fromkeys(answered):
                 row = reader.find(sql.publication_of_run, {"project": self._project, "run": run})
-                if row is not None and run not in self._runners:
+                if row is not None:
                     runs[run] = row[0]
+            abandoned = reader.all(sql.abandoned_runs, {"project": self._project, "at": at})
+        for run, publication, lease_until, deaths in abandoned:
+            if deaths >= FRUITLESS_DEATHS:
+                self._give_up(run, deaths)
+            elif at >= lease_until + pause_s(deaths) * 1_000_000:
+                runs[run] = publication
         for run, publication in runs.items():
-            self._runners[run] = self._starter.resume(run, publication)
+            if run not in self._runners:
+                self._runners[run] = self._starter.resume(run, publication)
+
+    def _give_up(self, run: str, deaths: int) -> None:
+        """Ends a run whose process dies again and again before anything is done. A person can still resume it."""
+        error = ProcessKeepsDying(
+            f"The process of the run {run} died {deaths} times before it had done a step.",
+            why="Nobody caught what killed it: out of memory, a crash in native code, or a kill from outside.",
+            fix=f"Look at the runners' log. Once mended, go on with: treadle resume {run}",
+            run=run,
+        )
+        with contextlib.suppress(RunIsHeld):  # somebody else has it, after all
+            self._engine.give_up(run, error)
+
+
+def pause_s(deaths: int) -> float:
+    """How long a run is left alone after its lease has run out, given how often its process died in a row in vain."""
+    return 0.0 if deaths < 2 else float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (deaths - 2)))
 
 
 def firing_of(row: Row) -> Firing:

@@ -46,8 +46,7 @@ class Secret:
                 f"The secret {self.name!r} is not set.",
                 fix=f"Set {variable}, or let {variable}_FILE name a file that holds it.",
             )
-        if len(value) >= _MIN_LETTERS:
-            _revealed.add(value)
+        note_secret(value)
         return value
 
     def __str__(self) -> str:
@@ -57,6 +56,12 @@ class Secret:
 def secret(name: str) -> Secret:
     """Names a secret; `reveal()` gives it, late."""
     return Secret(name)
+
+
+def note_secret(value: str) -> None:
+    """From now on strikes a value out, which came from elsewhere than a named secret."""
+    if len(value) >= _MIN_LETTERS:
+        _revealed.add(value)
 
 
 def redacted(text: str) -> str:

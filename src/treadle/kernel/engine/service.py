@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +52,14 @@ class Surroundings:
     environment: given these changes, records the description of interpreter, libraries and machine; answers its digest.
     bundle: records the source of the project's modules; answers the digest, or None when there is none.
     platform: the machine type, for steps with `cache_scope="platform"`.
+    variables: of the environment, set while a step runs unless the person has set them.
     """
 
     diff: Callable[[], PendingDiff] | None = None
     environment: Callable[[str | None], str] | None = None
     bundle: Callable[[Pipeline[..., Any]], str | None] | None = None
     platform: Callable[[], str] = lambda: " ".join(os.uname()[i] for i in (0, 4))
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,13 @@ class Engine:
         session = self._session(
             journal, pipeline, held.seed or 0, held.now_at or 0, executor, resumed=True, rerun_from=from_step
         )
-        return self._drive(session, pipeline, arguments)
+        return self._drive(session, pipeline, arguments, was_done=held.status == "done")
+
+    def give_up(self, run_id: str, error: TreadleError) -> None:
+        """Ends a run that nobody works on as failed, for this reason. Raises RunNotFound, RunIsHeld."""
+        held = leases.find(self.store, self.project, run_id)
+        epoch = leases.take_over(self.store, self.project, held, to_micros(self.clock()), self.lease_s)
+        self._journal(Fence(run_id, epoch)).close_run(run_id, "failed", failure=failure_of(error, held.name))
 
     def plan(
         self, pipeline: Pipeline[..., Any], arguments: Mapping[str, Any], *, seed: int = 0, from_step: str | None = None
@@ -247,7 +255,7 @@ class Engine:
         def work(tx: Transaction) -> bool:
             if tx.execute(sql.cancel_root, {"project": self.project, "id": root, "at": at}) != 1:
                 return False
-            tx.execute(sql.cancel_steps, {"project": self.project, "root": root, "at": at})
+            tx.put(sql.cancel_steps, {"project": self.project, "root": root, "at": at})
             body = {"run": root, "reason": reason}
             self.events.append(
                 tx, project=self.project, kind="run.cancelled", subject=root, actor=self.actor, body=body
@@ -284,6 +292,7 @@ class Engine:
         durable: bool = False,
         preview: Callable[[], Any] | None = None,
         before: Callable[[], object] | None = None,
+        makes: Callable[[Transaction, str], Mapping[str, str]] | None = None,
     ) -> Any:
         """What `effect` answers, as JSON gives it back: its writes and the journal's row of them are one commit.
 
@@ -293,7 +302,9 @@ class Engine:
         durable: waits until it survives a power cut. preview: what `plan` takes for the answer; without one, what depends
         on the answer is unknown to the plan. before: what has to be done outside of the transaction and ahead of it, such
         as landing a batch; it is called only where the act is not recorded, and has to bear being called again after a
-        crash. Outside of pipelines the act is a run of its own.
+        crash. makes: what the act makes beside its answer, for lineage; called in the transaction, ahead of `effect`, with
+        the id of the act's run, it answers digests of recorded artifacts by role. Outside of pipelines the act is a run of
+        its own.
         """
         driver = current_driver.get()
         if isinstance(driver, RunDriver):
@@ -305,10 +316,11 @@ class Engine:
                 durable=durable,
                 preview=preview,
                 before=before,
+                makes=makes,
             )
         if before is not None:
             before()
-        return self._act_alone(name, effect, inputs or {}, params or {}, durable)
+        return self._act_alone(name, effect, inputs or {}, params or {}, durable, makes)
 
     def executor(self, name: str) -> Executor:
         """The executor of that name, made when first asked for. Raises InvalidInput."""
@@ -353,6 +365,8 @@ class Engine:
         pipeline: Pipeline[..., Any],
         arguments: Mapping[str, Any],
         driver: RunDriver | None = None,
+        *,
+        was_done: bool = False,
     ) -> PipelineRun[Any]:
         journal = session.journal
         run = PipelineRun[Any](id=session.root, path=pipeline.name, counts=session.counts)
@@ -373,6 +387,7 @@ class Engine:
                 made=made_by(value),
                 points=[point for owner, point in session.pipeline_points if owner == run.id],
                 notes=self._notes(session, pipeline),
+                is_news=not was_done or session.counts["done"] > 0,
             )
             run._value, run.status = value, "done"
         except Suspended:
@@ -477,6 +492,7 @@ class Engine:
             sleep=self._sleep,
             rng=self._rng,
             platform=self.surroundings.platform,
+            variables=self.surroundings.variables,
             observe=self._observe,
             code_refs=CodeRefs(self._bundler),
             run_child=self._run_child,
@@ -527,6 +543,7 @@ class Engine:
         inputs: Mapping[str, Any],
         params: Mapping[str, Any],
         durable: bool,
+        makes: Callable[[Transaction, str], Mapping[str, str]] | None = None,
     ) -> Any:
         run_id = self.new_id("run")
         journal = self._journal(Fence(run_id, 1))
@@ -536,6 +553,8 @@ class Engine:
 
         def work(tx: Transaction) -> Any:
             journal._insert_run(tx, row, at)
+            if makes is not None:
+                journal.made(tx, run_id, makes(tx, run_id))
             answer = effect(tx)
             self._finish_act(tx, journal, row, answer, inputs, at)
             return answer
@@ -545,7 +564,7 @@ class Engine:
     def _finish_act(
         self, tx: Transaction, journal: Journal, row: RunRow, answer: Any, inputs: Mapping[str, Any], at: int
     ) -> None:
-        used = [Used(role, value.digest, getattr(value, "run", None)) for role, value in inputs.items()]
+        used = [Used(role, value.digest, _producer_of(value)) for role, value in inputs.items()]
         journal.finish_alone(tx, row, self.artifacts.put(answer), used, at)
 
     def _journal(self, fence: Fence) -> Journal:
@@ -604,6 +623,13 @@ def made_by(value: Any, role: str = "result") -> list[Used]:
     if isinstance(value, dict):
         return [used for key, item in value.items() for used in made_by(item, f"{role}[{key}]")]
     return []
+
+
+def _producer_of(value: Any) -> str | None:
+    """The run that made what an act outside of pipelines uses: a handle, or a value that says so itself."""
+    return (
+        value.run if type(value) is Handle else value.treadle_producer() if hasattr(value, "treadle_producer") else None
+    )
 
 
 __all__ = ["Attempt", "Engine", "Surroundings", "Wait", "made_by", "target_of"]

@@ -100,6 +100,7 @@ class Session:
         sleep: Callable[[float], None],
         rng: random.Random,
         platform: Callable[[], str],
+        variables: Mapping[str, str],
         observe: Callable[..., AbstractContextManager[Any]] | None,
         code_refs: CodeRefs,
         run_child: Callable[..., Any],
@@ -111,7 +112,7 @@ class Session:
         self.seed, self.recorded = seed, recorded
         self.executor = executor
         self._worker_executor = worker_executor
-        self.sleep, self.rng, self.platform = sleep, rng, platform
+        self.sleep, self.rng, self.platform, self.variables = sleep, rng, platform, variables
         self.reuse, self.rerun_from = reuse, rerun_from
         self.expects_miss = False
         """The last look for a key found nothing, so the next one is made where the step begins."""
@@ -243,12 +244,27 @@ class Session:
             with self._body_lock:
                 thread, self._body_thread = self._body_thread, None
                 if self.stopped is not None and thread is not None:
-                    _raise_in(thread, None)
+                    _take_back()
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """CPython's way to interrupt another thread; None takes back what was not delivered yet."""
+class _Nothing(BaseException):
+    """What takes the place of an interruption that was not delivered."""
+
+
+def _raise_in(thread: int, kind: type[BaseException]) -> None:
+    """CPython's way to interrupt another thread."""
     import ctypes
 
-    target = ctypes.py_object(kind) if kind is not None else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), target)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
+
+
+def _take_back() -> None:
+    """Takes back an interruption of this thread that was not delivered yet.
+
+    Something else is delivered in its place. To say that there is nothing to deliver leaves the interpreter's flag set for
+    good (CPython 3.11): every byte code looks for a reason from then on, and a traced call never begins.
+    """
+    with contextlib.suppress(_Nothing):
+        _raise_in(threading.get_ident(), _Nothing)
+        for _ in range(1000):  # it comes between two of these byte codes
+            pass

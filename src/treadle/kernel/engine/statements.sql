@@ -290,7 +290,9 @@ update firing set state = 'claimed', claimed_by = :claimed_by, claimed_at = :at
 where project = :project and id = :id and state = 'missed';
 
 -- name: abandoned_runs
-select r.id, f.publication from run r join firing f on f.project = r.project and f.run = r.id
+select r.id, f.publication, r.lease_until, r.epoch - coalesce((select max(s.epoch) from run s
+    where s.project = r.project and s.root = r.id and s.id <> r.id and s.status = 'done'), 0)
+from run r join firing f on f.project = r.project and f.run = r.id
 where r.project = :project and r.status = 'running' and r.parent is null and r.lease_until < :at;
 
 -- name: publication_of_run

@@ -151,5 +151,6 @@ firing = Table(
     whole("recorded_at"),
     Index("ix_firing_id", "project", "id", unique=True),
     Index("ix_firing_state", "project", "state"),
+    Index("ix_firing_run", "project", "run"),
     comment="One start of one schedule or trigger. The key makes it one, however many schedulers live.",
 )

@@ -59,7 +59,7 @@ class EventLog:
         }
         if self._seals_itself:
             self._seal_one(tx, values)
-        tx.execute(sql.insert_event, values)
+        tx.put(sql.insert_event, values)
         return event_id
 
     def head(self, project: str) -> tuple[int, str]:
@@ -95,6 +95,13 @@ class EventLog:
             return [
                 _event(project, row) for row in reader.all(sql.events_about, {"project": project, "subject": subject})
             ]
+
+    def below(self, project: str, prefix: str) -> list[Event]:
+        """The sealed events whose subjects begin with a prefix, oldest first."""
+        self.seal(project)
+        values = {"project": project, "low": prefix, "high": prefix + "\U0010ffff"}
+        with self._store.read() as reader:
+            return [_event(project, row) for row in reader.all(sql.events_below, values)]
 
     def find(self, project: str, event_id: str) -> Event | None:
         """One event by its id."""
@@ -157,8 +164,8 @@ class EventLog:
             position += 1
             previous = link(previous, project, position, id, kind, subject, actor, recorded_at, event_at, body)
             updates.append({"project": project, "id": id, "position": position, "hash": previous})
-        tx.execute_many(sql.seal_event, updates)
-        tx.execute(sql.move_head, {"project": project, "position": position, "hash": previous})
+        tx.put_many(sql.seal_event, updates)
+        tx.put(sql.move_head, {"project": project, "position": position, "hash": previous})
         return len(rows)
 
     def _seal_one(self, tx: Transaction, values: dict[str, Any]) -> None:
@@ -177,7 +184,7 @@ class EventLog:
             values["event_at"],
             values["body"],
         )
-        tx.execute(sql.move_head, {"project": project, "position": position + 1, "hash": values["hash"]})
+        tx.put(sql.move_head, {"project": project, "position": position + 1, "hash": values["hash"]})
 
 
 def _head(reader: Reader, project: str) -> tuple[int, str]:

@@ -23,6 +23,10 @@ from event where project = :project and position < :before order by position des
 select id, kind, subject, actor, body, recorded_at, position, event_at, hash
 from event where project = :project and subject = :subject and position is not null order by position;
 
+-- name: events_below
+select id, kind, subject, actor, body, recorded_at, position, event_at, hash
+from event where project = :project and subject >= :low and subject < :high and position is not null order by position;
+
 -- name: find_event
 select id, kind, subject, actor, body, recorded_at, position, event_at, hash
 from event where project = :project and id = :id;
@@ -42,3 +46,26 @@ from event where project = :project and position is null order by id limit :limi
 
 -- name: seal_event
 update event set position = :position, hash = :hash where project = :project and id = :id and position is null;
+
+-- The outbox: acts on the world that follow from a commit.
+
+-- name: insert_parcel
+insert into outbox (project, id, event, kind, payload, attempts, next_at, recorded_at)
+values (:project, :id, :event, :kind, :payload, 0, :at, :at);
+
+-- name: due_parcels
+select project, id, event, kind, payload, attempts, recorded_at from outbox
+where done_at is null and kind = :kind and next_at <= :now and (lease_until is null or lease_until < :now)
+order by next_at limit :limit;
+
+-- name: lease_parcel
+update outbox set lease_owner = :owner, lease_until = :until
+where project = :project and id = :id and done_at is null and (lease_until is null or lease_until < :now);
+
+-- name: settle_parcel
+update outbox set attempts = :attempts, next_at = :next_at, problem = :problem, done_at = :done_at, lease_owner = null,
+    lease_until = null
+where project = :project and id = :id and lease_owner = :owner;
+
+-- name: sweep_parcels
+delete from outbox where done_at < :before;

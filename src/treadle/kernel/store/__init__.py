@@ -11,9 +11,11 @@ from treadle.kernel.store.errors import (
     ReadOnlyStore,
     SchemaTooNew,
     SchemaTooOld,
+    StoreBusy,
     StoreCorrupt,
     StoreError,
     StoreUnreachable,
+    UnfitValue,
     UniqueViolation,
 )
 from treadle.kernel.store.ports import Parameters, Reader, Row, Store, Transaction, Work
@@ -31,10 +33,12 @@ __all__ = [
     "Statement",
     "Statements",
     "Store",
+    "StoreBusy",
     "StoreCorrupt",
     "StoreError",
     "StoreUnreachable",
     "Transaction",
+    "UnfitValue",
     "UniqueViolation",
     "Work",
 ]

@@ -2,7 +2,9 @@
 
 TreadleError
 ├── StoreError              the database refused, and it is our fault (500)
+├── UnfitValue              the database cannot hold a value, such as a text with a NUL (400)
 ├── StoreUnreachable        the server does not answer, or the file cannot be opened; try again (503)
+├── StoreBusy               a write `at_once` would have to wait for another's; do it where waiting holds nobody up (503)
 ├── DiskFull                the disk or the quota is used up (507)
 ├── ReadOnlyStore           the home or the database cannot be written (403)
 ├── NetworkFileSystem       an embedded store on a file system that other hosts share (400)
@@ -21,8 +23,16 @@ class StoreError(TreadleError):
     code = "store.error"
 
 
+class UnfitValue(InvalidInput):
+    code = "store.unfit_value"
+
+
 class StoreUnreachable(Unavailable):
     code = "store.unreachable"
+
+
+class StoreBusy(Unavailable):
+    code = "store.busy"
 
 
 class DiskFull(TreadleError):

@@ -49,7 +49,17 @@ class Transaction(Reader, Protocol):
         """Runs a statement; answers how many rows it touched. Raises UniqueViolation for a key that is taken."""
 
     def execute_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
-        """Runs a statement once for each row."""
+        """Runs a statement once for each row. Raises UniqueViolation for a key that is taken."""
+
+    def put(self, statement: Statement, parameters: Parameters = NOTHING) -> None:
+        """Runs a statement whose answer nobody waits for: a server runs it with the next, in one round trip.
+
+        What it did is seen by all that comes after it. Its error may come with any later call, or with the commit; whoever
+        wants to catch it inside of the work calls `execute`.
+        """
+
+    def put_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        """As `put`, once for each row."""
 
 
 Work = Callable[[Transaction], T]
@@ -65,6 +75,21 @@ class Store(Protocol):
     @property
     def url(self) -> str:
         """Where the rows are, without credentials, for messages."""
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a write that begins now would wait for another of this process."""
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the rows are on this host: their answers come so soon that an event loop may wait for them."""
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """For an event loop, where the rows are near: the first read or write within is made now or not at all.
+
+        Raises StoreBusy, and nothing of it stands, where it would have to wait for another process's transaction or for
+        a connection. SQLite has but one writer and tells by `is_writing`; it waits here as always.
+        """
 
     def read(self) -> AbstractContextManager[Reader]:
         """A consistent view, for the length of a `with`. Readers never wait for writers."""

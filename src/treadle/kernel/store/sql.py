@@ -66,6 +66,11 @@ def parse(text: str) -> dict[str, Statement]:
     return {name: _statement(name, bodies) for name in dict.fromkeys(name for name, _ in bodies)}
 
 
+def composed(name: str, text: str) -> Statement:
+    """A statement that is put together at run time, of fixed fragments and `:name`s alone; for both databases the same."""
+    return _statement(name, {(name, ""): text})
+
+
 def _statement(name: str, bodies: dict[tuple[str, str], str]) -> Statement:
     common = bodies.get((name, ""), "")
     sqlite = bodies.get((name, "sqlite"), common)

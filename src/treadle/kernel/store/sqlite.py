@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from treadle.ground.errors import TreadleError
+from treadle.ground.patterns import found_in
 from treadle.kernel.store.errors import (
     DiskFull,
     ReadOnlyStore,
@@ -36,6 +37,7 @@ from treadle.kernel.store.errors import (
     UniqueViolation,
 )
 from treadle.kernel.store.file_systems import refuse_network_file_system
+from treadle.kernel.store.planner import inform_planner
 from treadle.kernel.store.ports import NOTHING, Parameters, Row, Work
 from treadle.kernel.store.schema import Schema
 from treadle.kernel.store.sql import Statement
@@ -49,8 +51,7 @@ _LOCK_TIMEOUT_S = 60.0
 _CHECKPOINT_PAGES = 4000
 """The log is brought into the file when it has so many pages (16 MB). A step writes 20 of them, many the same ones again:
 waiting longer writes each once, and the two flushes of a checkpoint come a quarter as often."""
-_PAGES_BYTES = 1 << 20
-"""A commit may well write so much at once."""
+_PAGES_BYTES = 1 << 20  # a commit may well write so much at once
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_ROWID}
 
 
@@ -90,6 +91,12 @@ class _Transaction(_View):
         except sqlite3.IntegrityError as error:
             raise _integrity(error, statement) from error
 
+    def put(self, statement: Statement, parameters: Parameters = NOTHING) -> None:
+        self.execute(statement, parameters)
+
+    def put_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        self.execute_many(statement, rows)
+
 
 class _Request(Generic[T]):
     """A write that waits for its commit; `answer` and `error` are valid once `done` is set."""
@@ -111,7 +118,7 @@ class _Request(Generic[T]):
 class SqliteStore:
     """See the module. Open it with `open_sqlite`."""
 
-    dialect = "sqlite"
+    dialect, is_near = "sqlite", True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -125,6 +132,13 @@ class SqliteStore:
         self._is_full_sync = False
         self._readers: deque[sqlite3.Connection] = deque()
         self._is_closed = False
+
+    @property
+    def is_writing(self) -> bool:
+        return self._commit_lock.locked()
+
+    def at_once(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[_View]:
@@ -298,6 +312,8 @@ def _bring_up_to_date(store: SqliteStore, schema: Schema) -> None:
         )
     _back_up(store, found)
     schema.upgrade(store.url)
+    with store._writer as connection:
+        inform_planner(connection)
 
 
 def _version(connection: sqlite3.Connection) -> str | None:
@@ -322,6 +338,7 @@ def _create(connection: sqlite3.Connection, schema: Schema) -> None:
         if _version(connection) is None:
             for statement in schema.statements("sqlite"):
                 connection.execute(statement)
+            inform_planner(connection)
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:
@@ -361,6 +378,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("pragma cache_size=-16384")
         connection.execute("pragma temp_store=memory")
         connection.execute(f"pragma wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        connection.create_function("regexp", 2, found_in, deterministic=True)
     except BaseException:
         connection.close()
         raise

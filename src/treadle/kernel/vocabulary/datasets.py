@@ -59,6 +59,8 @@ class DataFile:
     rows: int
     stats: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Least and greatest value by column, in JSON's types: `{"_landing": ["land_…", "land_…"]}`."""
+    place: str = ""
+    """Where its rows stand among those of other files: files are read in this order, which compaction and restoring keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ class Snapshot:
     recorded_at: datetime
     event_from_at: datetime | None = None
     event_to_at: datetime | None = None
+    origin: str | None = None
+    """The snapshot that first held these very rows, by their ids: compaction and restoring inherit it. None for itself."""
     files: Sequence[DataFile] = ()
 
 
@@ -95,3 +99,23 @@ class Dataset:
     description: str
     event_column: str | None
     recorded_at: datetime
+    branch_of: str | None = None
+    """The dataset that this is a branch of; its name is then `flights@fix`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableCleanUp:
+    """What becomes of one dataset's snapshots and files in a clean-up: collect finds it, infra tells it.
+
+    kept: how many snapshots are held, by what holds them. expired: the versions that nothing holds and that cannot be read any
+    more once the condemned files are deleted. condemned: files that wait for the end of the grace, deleted: those that go now.
+    """
+
+    dataset: str
+    snapshots: int
+    kept: Mapping[str, int]
+    expired: Sequence[int]
+    condemned: int
+    condemned_bytes: int
+    deleted: int
+    deleted_bytes: int

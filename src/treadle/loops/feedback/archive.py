@@ -12,7 +12,7 @@ import polars as pl
 
 from treadle.kernel.governance import Caller
 from treadle.systems.collect import Datasets
-from treadle.systems.serve.records import ListPredictions, PredictionLine
+from treadle.systems.serve.records import LandingKind, ListPredictions, PredictionLine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 PREFIX = "predictions."
 
 
-def dataset_of(endpoint: str) -> str:
-    """The dataset that holds the predictions of an endpoint."""
-    return PREFIX + endpoint
+def dataset_of(endpoint: str, kind: LandingKind = "predictions") -> str:
+    """The dataset that holds the predictions of an endpoint; or what its shadows said, or what failed."""
+    return f"{kind}.{endpoint}"
 
 
 class LandedPredictions:
@@ -31,9 +31,9 @@ class LandedPredictions:
     def __init__(self, datasets: Datasets, caller: Caller) -> None:
         self._datasets, self._caller = datasets, caller
 
-    def land(self, endpoint: str, table: pa.Table, landing_id: str) -> None:
+    def land(self, endpoint: str, table: pa.Table, landing_id: str, kind: LandingKind = "predictions") -> None:
         """Lands the rows; the same landing id again answers the landing that stands."""
-        self._datasets.land(self._caller, dataset_of(endpoint), table, key=landing_id, event_column="event_at")
+        self._datasets.land(self._caller, dataset_of(endpoint, kind), table, key=landing_id, event_column="event_at")
 
     def newest(self, wanted: ListPredictions) -> list[PredictionLine]:
         """The newest predictions that are asked for, newest first. An id begins with its time, so ids are sorted."""

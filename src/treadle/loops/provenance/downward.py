@@ -61,9 +61,10 @@ class Downward:
         return self._used(snapshot.content_id, snapshot.id)
 
     def _landed_by(self, run: Run) -> list[Node]:
-        """What used the rows that an act of landing has landed."""
+        """What used the rows that a landing, or an act of landing, has landed."""
         found = []
-        for id in landings_of_act(self._up.sources, self._reader, run):
+        of_its_own = [str((run.params or {}).get("landing"))] if run.kind == "landing" else []
+        for id in of_its_own or landings_of_act(self._up.sources, self._reader, run):
             landing = self._up.landed.landing(self._reader, id)
             if landing is None or landing.snapshot is None:
                 continue

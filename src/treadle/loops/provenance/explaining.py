@@ -153,7 +153,7 @@ class PredictionStory:
         as_of = _as_of_column(record, row)
         if as_of is None:
             return Unfound("The frame does not keep the moment of its rows, so no raw row is named.")
-        keys = sorted({key for view in service.views for key in view.key_map})
+        keys = service.entity_columns
         whole, own = self._entity(record, row, keys, snapshots)
         lost = [key for key in keys if key not in whole]
         if lost:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from treadle.ground.digests import is_digest
 from treadle.ground.errors import NotFound
+from treadle.ground.ids import run_id_of
 from treadle.kernel.catalog import ArtifactRows, RunRows
 from treadle.kernel.vocabulary.datasets import RowId
 from treadle.loops.provenance.downward import Downward
@@ -13,19 +14,21 @@ from treadle.loops.provenance.errors import NothingOfThatName
 from treadle.loops.provenance.explaining import PredictionStory
 from treadle.loops.provenance.landed import landing_node
 from treadle.loops.provenance.records import Node
+from treadle.loops.provenance.trouble import incident_impact, why_incident
 from treadle.loops.provenance.upward import Upward
 from treadle.loops.provenance.words import moment
 from treadle.systems.serve import EndpointNamed
-from treadle.systems.train import ModelVersion
+from treadle.systems.train import ModelNotFound, ModelVersion
 
 _FORMS = (
-    "An id is one of pred_…, run_…, snap_…, land_…, land_…:17, alert_…, evt_…, sha256:…, a model version "
-    "(late-arrival/3, late-arrival@champion) or endpoint/late-arrival."
+    "An id is one of pred_…, run_… (or a run's 32 digits), snap_…, land_…, land_…:17, alert_…, evt_…, sha256:…, a model "
+    "version (late-arrival/3, late-arrival@champion), endpoint/late-arrival or incident/inc_…."
 )
 
 
 def why(up: Upward, id: str, *, rows: int) -> Node:
     """Everything that the thing of this id came from. Raises NothingOfThatName, PredictionNotFound."""
+    id = run_id_of(id) or id
     head = id.partition("_")[0]
     if head == "pred":
         return PredictionStory(up, rows=rows).tell(id)
@@ -53,11 +56,14 @@ def why(up: Upward, id: str, *, rows: int) -> Node:
         return up.artifact(id)
     if id.startswith("endpoint/"):
         return _endpoint(up, id.removeprefix("endpoint/"))
+    if id.startswith(("incident/", "inc_")):
+        return why_incident(up, id)
     return up.model_version(version_of(up, id))
 
 
 def impact(up: Upward, down: Downward, id: str) -> Node:
     """Everything that came of the thing of this id. Raises NothingOfThatName."""
+    id = run_id_of(id) or id
     head = id.partition("_")[0]
     if head == "run":
         return down.run(RunRows().get(up.reader, up.project, id))
@@ -66,6 +72,8 @@ def impact(up: Upward, down: Downward, id: str) -> Node:
         if found is None:
             raise unknown(id)
         return down.snapshot(found)
+    if id.startswith(("incident/", "inc_")):
+        return incident_impact(up, down, id)
     if head == "land":
         landing = up.landed.landing(up.reader, id.partition(":")[0])
         first = None if landing is None or landing.snapshot is None else up.landed.snapshot(up.reader, landing.snapshot)
@@ -89,10 +97,13 @@ def version_of(up: Upward, id: str) -> ModelVersion:
     model, at, version = name.partition("@") if "@" in name else name.rpartition("/")
     if not at:
         model, version = name, "newest"
-    known = {each.name for each in up.sources.models.list(up.caller)}
-    if model not in known:
-        raise unknown(id)
-    return up.sources.models.resolve(up.reader, up.project, model, version)
+    try:
+        return up.sources.models.resolve(up.reader, up.project, model, version)
+    except ModelNotFound:
+        found = up.sources.models.lookup.of_subject(up.reader, up.project, name)
+        if found is None:
+            raise unknown(id) from None
+        return found
 
 
 def unknown(id: str) -> NothingOfThatName:

@@ -9,11 +9,12 @@ from treadle.ground.errors import TreadleError
 from treadle.kernel.catalog import ArtifactRows
 from treadle.loops.provenance.frames import Unfound
 from treadle.loops.provenance.upward import Upward
+from treadle.systems.features.expressions import digest_of_description
+from treadle.systems.features.on_demand import OnDemandView
 from treadle.systems.features.service import SERVICE, VIEW
 from treadle.systems.features.views import (
     FeatureService,
     FeatureView,
-    digest_of_description,
     service_from_description,
     view_from_description,
 )
@@ -25,8 +26,9 @@ def registered_service(up: Upward, digest: str) -> FeatureService | Unfound:
     if described is None:
         return Unfound(f"The feature service {digest[:19]}… is no longer recorded.")
     try:
-        views = [_registered_view(up, name, wanted) for name, wanted in described["views"]]
-        lost = [name for (name, _), view in zip(described["views"], views, strict=True) if view is None]
+        named = [*described["views"], *described["on_demand"]]
+        views = [_registered_view(up, name, wanted) for name, wanted in named]
+        lost = [name for (name, _), view in zip(named, views, strict=True) if view is None]
         if lost:
             return Unfound(f"The feature view {lost[0]!r} is no longer recorded as the model knew it.")
         return service_from_description(described, [view for view in views if view is not None])
@@ -49,7 +51,7 @@ def only_service_over(up: Upward, datasets: set[str], at: datetime) -> str | Non
     return found[0] if len(found) == 1 else None
 
 
-def _registered_view(up: Upward, name: str, wanted: str) -> FeatureView | None:
+def _registered_view(up: Upward, name: str, wanted: str) -> FeatureView | OnDemandView | None:
     """The view of that name and version: a view's name is a ref, and every version was its target once."""
     for move in reversed(up.sources.refs.history(up.reader, up.project, VIEW + name)):
         described = None if move.target is None else _described(up, move.target)

@@ -12,6 +12,7 @@ from treadle.loops.provenance.ports import Truth
 from treadle.systems.collect import Datasets
 from treadle.systems.features.service import Features
 from treadle.systems.monitor import AlertService
+from treadle.systems.prepare import Cleanings, Incidents
 from treadle.systems.serve import Endpoints, Predictions
 from treadle.systems.train import Models
 
@@ -31,4 +32,6 @@ class Sources:
     endpoints: Endpoints
     predictions: Predictions
     alerts: AlertService
+    cleanings: Cleanings
+    incidents: Incidents
     truth: Truth

@@ -13,4 +13,6 @@ order by run;
 select id from run where project = :project and bundle_digest = :digest order by id;
 
 -- name: versions_of_digest
-select model, number from model_version where project = :project and digest = :digest order by model, number;
+select m.name, v.number from model_version v join registered_model m on m.project = v.project and m.line = v.line
+where v.project = :project and v.digest = :digest and v.deleted_at is null and m.deleted_at is null
+order by m.name, v.number;

@@ -40,7 +40,7 @@ class Upward:
     def __init__(self, sources: Sources, reader: Reader, caller: Caller) -> None:
         self.sources, self.reader, self.caller = sources, reader, caller
         self.project = caller.project
-        self.landed = Landed(sources.datasets, caller.project)
+        self.landed = Landed(sources.datasets, sources.cleanings, caller.project)
         self._runs, self._edges, self._artifacts = RunRows(), LineageRows(), ArtifactRows()
         self._shown: set[str] = set()
         self._depth = 0
@@ -72,7 +72,7 @@ class Upward:
 
     def aliases(self, version: ModelVersion) -> list[str]:
         """The aliases that stand on a version now, whatever they are called."""
-        prefix = f"model/{version.model}@"
+        prefix = f"model/{version.line}@"
         refs = self.sources.refs.list(self.reader, self.project, prefix)
         return [ref.name.removeprefix(prefix) for ref in refs if ref.target == version.subject]
 
@@ -210,10 +210,12 @@ class Upward:
         return Node(kind="snapshot", id=snapshot.id, title=title, relation=relation, facts=facts, children=children)
 
     def _landed_rows(self, run_id: str, landing: str) -> list[Node]:
-        """What a pipeline landed, where it was the result of a step: the act of landing names it."""
+        """What was landed: of a landing by itself its inputs, of one in a pipeline those of the act that names it."""
         run = self._runs.find(self.reader, self.project, run_id)
         if run is None:
             return []
+        if run.kind == "landing":
+            return self._inputs(self._edges.of_run(self.reader, self.project, run.id))
         for act in self._runs.children(self.reader, self.project, run.root):
             if landing in landings_of_act(self.sources, self.reader, act):
                 return self._inputs(self._edges.of_run(self.reader, self.project, act.id))
@@ -333,7 +335,7 @@ class Upward:
 
 def landings_of_act(sources: Sources, reader: Reader, run: Run) -> list[str]:
     """The ids of the landings that an act made; none for whatever is no such act."""
-    if (run.kind, run.name) != ("act", "land"):
+    if run.kind != "act" or run.name not in ("land", "clean"):
         return []
     for edge in LineageRows().of_run(reader, run.project, run.id):
         artifact = ArtifactRows().find(reader, run.project, edge.digest) if edge.direction == "out" else None

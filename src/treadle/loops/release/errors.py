@@ -3,6 +3,7 @@
 TreadleError
 └── InvalidInput
     ├── NotServable        a model that no engine of the model server can load
+    ├── BadEvaluation      rows that lack what a gate asks of them
     └── BadSignature       a model's inputs that cannot be described
 """
 
@@ -13,6 +14,10 @@ from treadle.ground.errors import InvalidInput
 
 class NotServable(InvalidInput):
     code = "release.not_servable"
+
+
+class BadEvaluation(InvalidInput):
+    code = "release.bad_evaluation"
 
 
 class BadSignature(InvalidInput):

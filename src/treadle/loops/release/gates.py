@@ -6,64 +6,15 @@ is judged by its own variance and not by two separate intervals.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from treadle.ground.stats import auc, brier, calibration_error, compare_aucs, log_loss
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatePolicy:
-    """What it takes to become champion.
-
-    min_rows: labelled rows below which no decision is made, and the champion stays.
-    min_gain: by how much the challenger's AUC must exceed the champion's to be worth the change. certainty: the level of
-    the interval of the difference. must_be_certain: the whole interval has to lie above zero as well, so that luck is no
-    reason. max_log_loss_increase: by how much the challenger's mean log loss may exceed the champion's: ranking better is
-    no gain when the probabilities are worse; None looks at the ranking alone.
-    max_calibration_error: the mean gap between forecast and frequency that is still allowed. max_bytes: of the model.
-    """
-
-    min_rows: int = 500
-    min_gain: float = 0.0
-    certainty: float = 0.95
-    must_be_certain: bool = True
-    max_log_loss_increase: float | None = 0.0
-    max_calibration_error: float = 0.1
-    max_bytes: int = 200_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that the gate looked at."""
-
-    name: str
-    passed: bool
-    found: str
-    wanted: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What the gate says. `figures` holds the numbers behind the sentence `reason`."""
-
-    promoted: bool
-    reason: str
-    findings: Sequence[Finding]
-    figures: dict[str, Any]
-
-    def as_evidence(self) -> dict[str, Any]:
-        """The decision as JSON-able facts."""
-        return {
-            "promoted": self.promoted,
-            "reason": self.reason,
-            "findings": [asdict(finding) for finding in self.findings],
-            "figures": self.figures,
-        }
+from treadle.loops.release.records import Decision, Finding, GatePolicy
+from treadle.loops.release.slices import group_findings, slice_findings
 
 
 def decide(
@@ -75,12 +26,14 @@ def decide(
     champion_is: str = "the champion",
     size_bytes: int = 0,
     conditions: Sequence[Finding] = (),
+    columns: Mapping[str, ArrayLike] | None = None,
 ) -> Decision:
     """Whether the challenger is promoted, with every finding and a sentence that says why.
 
     truth: 0 or 1, shape (n,). challenger, champion: probabilities of 1 for the same rows, shape (n,).
     champion_is: who holds the place, for the sentence; a baseline where there is no champion yet.
     conditions: what was found elsewhere and must hold as well, such as the gate of a model's specification.
+    columns: those that the policy names as slices or groups, shape (n,).
     Raises ShapeMismatch and UnfitSample for arrays that cannot be compared.
     Source of the paired test: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
     """
@@ -96,7 +49,7 @@ def decide(
         reason = f"Refused: {enough.found}; it takes {enough.wanted}."
         return Decision(promoted=False, reason=reason, findings=[enough], figures={"n": n, "positives": positives})
     findings, figures = _compare(labels, challenger, champion, policy, champion_is, size_bytes)
-    findings = [enough, *findings, *conditions]
+    findings = [enough, *findings, *_within(labels, challenger, champion, policy, columns or {}), *conditions]
     failed = [finding for finding in findings if not finding.passed]
     gain = (
         f"AUC {figures['challenger_auc']:.4f} against {figures['champion_auc']:.4f} of {champion_is} on {n:,} rows "
@@ -107,6 +60,35 @@ def decide(
         why = "; ".join(f"{finding.name}: {finding.found}, wanted {finding.wanted}" for finding in failed)
         return Decision(promoted=False, reason=f"Refused: {why}. {gain}.", findings=findings, figures=figures)
     return Decision(promoted=True, reason=f"Promoted: {gain}.", findings=findings, figures=figures)
+
+
+def _within(
+    truth: ArrayLike,
+    challenger: ArrayLike,
+    champion: ArrayLike,
+    policy: GatePolicy,
+    columns: Mapping[str, ArrayLike],
+) -> list[Finding]:
+    """What is found within slices and between groups."""
+    return [
+        *slice_findings(
+            {name: columns[name] for name in policy.slices},
+            truth,
+            challenger,
+            champion,
+            allowed=policy.max_slice_log_loss_increase,
+            certainty=policy.certainty,
+            min_rows=policy.min_slice_rows,
+        ),
+        *group_findings(
+            {name: columns[name] for name in policy.groups},
+            truth,
+            challenger,
+            allowed=policy.max_group_gap,
+            threshold=policy.threshold,
+            min_rows=policy.min_slice_rows,
+        ),
+    ]
 
 
 def _compare(

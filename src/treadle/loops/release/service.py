@@ -13,10 +13,12 @@ from treadle.kernel.catalog import ArtifactRows, EvidenceRows
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Store, Transaction
-from treadle.loops.release.gates import Decision, Finding, GatePolicy, decide
+from treadle.loops.release.errors import BadEvaluation
+from treadle.loops.release.gates import decide
 from treadle.loops.release.ports import Values
+from treadle.loops.release.records import Decision, Finding, GatePolicy
 from treadle.systems.train import Models, ModelVersion
-from treadle.systems.train.service import PromoteModel
+from treadle.systems.train.registry.service import PromoteModel
 
 GATE = "gate"
 """The kind of evidence that a protected alias asks for."""
@@ -79,7 +81,7 @@ class Release:
             evaluation = self._artifacts.get(reader, caller.project, request.evaluation)
             model = self._artifacts.find(reader, caller.project, version.digest)
             champion = self._champion(reader, caller, request)
-        rows = self._rows(evaluation)
+        rows, columns = self._rows(evaluation, request.policy)
         holder = request.champion_is if champion is None else f"the champion, version {champion}"
         size = 0 if model is None else model.size_bytes
         judged = decide(
@@ -90,6 +92,7 @@ class Release:
             champion_is=holder,
             size_bytes=size,
             conditions=request.conditions,
+            columns=columns,
         )
         return judged, champion
 
@@ -139,9 +142,21 @@ class Release:
     def _champion(self, reader: Any, caller: Caller, request: Challenge) -> int | None:
         return self._models.holder(reader, caller.project, request.model, request.alias)
 
-    def _rows(self, evaluation: Artifact) -> dict[str, np.ndarray[Any, Any]]:
+    def _rows(
+        self, evaluation: Artifact, policy: GatePolicy
+    ) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, np.ndarray[Any, Any]]]:
+        """The scores, and the columns that the policy names."""
         frame = self._values.load(evaluation)
-        return {name: np.asarray(frame[name], dtype=np.float64) for name in ("truth", "challenger", "champion")}
+        scores = {name: np.asarray(frame[name], dtype=np.float64) for name in ("truth", "challenger", "champion")}
+        named = dict.fromkeys((*policy.slices, *policy.groups))
+        known = set(getattr(frame, "columns", frame))
+        missing = [name for name in named if name not in known]
+        if missing:
+            raise BadEvaluation(
+                f"The evaluation has no column {missing[0]!r}, which the gate's policy names.",
+                fix="Keep it beside truth, challenger and champion.",
+            )
+        return scores, {name: np.asarray(frame[name], dtype=object) for name in named}
 
     def _record(
         self,

@@ -1,5 +1,41 @@
 -- Made by tools/compile_schema.py from the tables.py of every package. Do not edit.
 
+CREATE TABLE access_token (
+    project TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    label TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    CONSTRAINT pk_access_token PRIMARY KEY (project, digest)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_access_token_account ON access_token (project, account, id);
+
+CREATE UNIQUE INDEX ix_access_token_id ON access_token (project, id);
+
+CREATE TABLE account (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    password TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_account PRIMARY KEY (project, name)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE account_role (
+    project TEXT NOT NULL,
+    account TEXT NOT NULL,
+    role TEXT NOT NULL,
+    CONSTRAINT pk_account_role PRIMARY KEY (project, account)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_account_role_account ON account_role (account);
+
 CREATE TABLE alert (
     project TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -27,6 +63,33 @@ CREATE TABLE alert (
  WITHOUT ROWID;
 
 CREATE INDEX ix_alert_monitor ON alert (project, monitor, state);
+
+CREATE TABLE alert_route (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    endpoint TEXT,
+    runbook TEXT NOT NULL,
+    secret BLOB,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_alert_route PRIMARY KEY (project, id)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE alert_silence (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    column_name TEXT,
+    until_at BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_alert_silence PRIMARY KEY (project, id)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE anchor (
     project TEXT NOT NULL,
@@ -75,6 +138,58 @@ CREATE TABLE artifact (
 
 CREATE INDEX ix_artifact_blob ON artifact (blob) WHERE blob is not null;
 
+CREATE TABLE assessment (
+    project TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    assessment TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    error TEXT,
+    source_type TEXT NOT NULL,
+    source_id TEXT,
+    run TEXT,
+    span TEXT,
+    rationale TEXT,
+    overrides TEXT,
+    is_valid BIGINT NOT NULL,
+    metadata TEXT,
+    number DOUBLE,
+    is_number BIGINT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    CONSTRAINT pk_assessment PRIMARY KEY (project, trace, assessment)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_assessment_name ON assessment (project, kind, name, trace);
+
+CREATE TABLE canary (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    model TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    state TEXT NOT NULL,
+    step BIGINT NOT NULL,
+    policy TEXT NOT NULL,
+    promote TEXT,
+    baseline TEXT NOT NULL,
+    slow_us BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    evidence TEXT,
+    actor TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    step_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    CONSTRAINT pk_canary PRIMARY KEY (project, id)
+);
+
+CREATE INDEX ix_canary_endpoint ON canary (project, endpoint, started_at);
+
+CREATE UNIQUE INDEX uq_canary_open ON canary (project, endpoint) WHERE ended_at is null;
+
 CREATE TABLE chain (
     project TEXT NOT NULL,
     position BIGINT NOT NULL,
@@ -95,12 +210,40 @@ CREATE TABLE checkpoint (
 )
  WITHOUT ROWID;
 
+CREATE TABLE cleaning (
+    project TEXT NOT NULL,
+    landing TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    source TEXT NOT NULL,
+    source_snapshot TEXT NOT NULL,
+    source_content TEXT NOT NULL,
+    contract TEXT NOT NULL,
+    log TEXT NOT NULL,
+    decisions BIGINT NOT NULL,
+    report TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_cleaning PRIMARY KEY (project, landing)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_cleaning_dataset ON cleaning (project, dataset, landing);
+
 CREATE TABLE code_parts (
     project TEXT NOT NULL,
     digest TEXT NOT NULL,
     parts TEXT NOT NULL,
     recorded_at BIGINT NOT NULL,
     CONSTRAINT pk_code_parts PRIMARY KEY (project, digest)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE column_profile (
+    project TEXT NOT NULL,
+    about TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    rows BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_column_profile PRIMARY KEY (project, about)
 )
  WITHOUT ROWID;
 
@@ -114,9 +257,16 @@ CREATE TABLE data_file (
     size BIGINT NOT NULL,
     rows BIGINT NOT NULL,
     stats TEXT NOT NULL,
+    place TEXT NOT NULL,
+    condemned_at BIGINT,
+    deleted_at BIGINT,
     CONSTRAINT pk_data_file PRIMARY KEY (project, dataset, path, added_version)
 )
  WITHOUT ROWID;
+
+CREATE INDEX ix_data_file_condemned ON data_file (project, condemned_at) WHERE condemned_at is not null and deleted_at is null;
+
+CREATE INDEX ix_data_file_path ON data_file (project, path);
 
 CREATE TABLE dataset (
     project TEXT NOT NULL,
@@ -132,9 +282,14 @@ CREATE TABLE dataset (
     turn_owner TEXT,
     turn_until BIGINT,
     recorded_at BIGINT NOT NULL,
+    branch_of TEXT,
+    base TEXT,
+    depth BIGINT NOT NULL,
     CONSTRAINT pk_dataset PRIMARY KEY (project, name)
 )
  WITHOUT ROWID;
+
+CREATE INDEX ix_dataset_branch_of ON dataset (project, branch_of) WHERE branch_of is not null;
 
 CREATE TABLE edge (
     project TEXT NOT NULL,
@@ -183,6 +338,65 @@ CREATE TABLE endpoint_route (
     CONSTRAINT pk_endpoint_route PRIMARY KEY (project, endpoint, number)
 );
 
+CREATE TABLE evaluation_dataset (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    schema TEXT,
+    profile TEXT,
+    created_by TEXT,
+    updated_by TEXT,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    CONSTRAINT pk_evaluation_dataset PRIMARY KEY (project, dataset)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_evaluation_dataset_created ON evaluation_dataset (project, created_ms, dataset);
+
+CREATE TABLE evaluation_dataset_experiment (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    experiment TEXT NOT NULL,
+    CONSTRAINT pk_evaluation_dataset_experiment PRIMARY KEY (project, dataset, experiment)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_evaluation_dataset_experiment_experiment ON evaluation_dataset_experiment (project, experiment, dataset);
+
+CREATE TABLE evaluation_dataset_tag (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_evaluation_dataset_tag PRIMARY KEY (project, dataset, "key")
+)
+ WITHOUT ROWID;
+
+CREATE TABLE evaluation_record (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    record TEXT NOT NULL,
+    input_hash TEXT NOT NULL,
+    inputs TEXT NOT NULL,
+    outputs TEXT,
+    expectations TEXT,
+    tags TEXT,
+    source TEXT,
+    source_id TEXT,
+    source_type TEXT,
+    created_by TEXT,
+    updated_by TEXT,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    CONSTRAINT pk_evaluation_record PRIMARY KEY (project, dataset, record)
+);
+
+CREATE INDEX ix_evaluation_record_created ON evaluation_record (project, dataset, created_ms, record);
+
+CREATE UNIQUE INDEX uq_evaluation_record_input ON evaluation_record (project, dataset, input_hash);
+
 CREATE TABLE event (
     project TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -220,6 +434,29 @@ CREATE TABLE evidence (
 
 CREATE INDEX ix_evidence_subject ON evidence (project, subject, id);
 
+CREATE TABLE experiment (
+    project TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    artifact_location TEXT NOT NULL,
+    lifecycle TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    CONSTRAINT pk_experiment PRIMARY KEY (project, number)
+)
+ WITHOUT ROWID;
+
+CREATE UNIQUE INDEX uq_experiment_name ON experiment (project, name);
+
+CREATE TABLE experiment_tag (
+    project TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_experiment_tag PRIMARY KEY (project, experiment, "key")
+)
+ WITHOUT ROWID;
+
 CREATE TABLE firing (
     project TEXT NOT NULL,
     source TEXT NOT NULL,
@@ -239,6 +476,8 @@ CREATE TABLE firing (
 
 CREATE UNIQUE INDEX ix_firing_id ON firing (project, id);
 
+CREATE INDEX ix_firing_run ON firing (project, run);
+
 CREATE INDEX ix_firing_state ON firing (project, state);
 
 CREATE TABLE incident (
@@ -253,11 +492,13 @@ CREATE TABLE incident (
     title TEXT NOT NULL,
     rows BIGINT NOT NULL,
     occurrences BIGINT NOT NULL,
+    clean_landings BIGINT NOT NULL,
     first_landing TEXT,
     last_landing TEXT,
     assignee TEXT,
     note TEXT,
     fixing_run TEXT,
+    muted_until BIGINT,
     opened_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     resolved_at BIGINT,
@@ -266,6 +507,31 @@ CREATE TABLE incident (
  WITHOUT ROWID;
 
 CREATE UNIQUE INDEX uq_incident_open ON incident (project, dataset, rule, cause) WHERE state <> 'resolved';
+
+CREATE TABLE incident_comment (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    text TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_incident_comment PRIMARY KEY (project, id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_incident_comment ON incident_comment (project, incident, id);
+
+CREATE TABLE incident_occurrence (
+    project TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    landing TEXT NOT NULL,
+    snapshot TEXT,
+    contract TEXT,
+    rows BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_incident_occurrence PRIMARY KEY (project, incident, landing)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE label_lease (
     project TEXT NOT NULL,
@@ -346,6 +612,18 @@ CREATE INDEX ix_landing_intent ON landing (project, dataset) WHERE state = 'inte
 
 CREATE UNIQUE INDEX uq_landing_key ON landing (project, dataset, "key") WHERE state <> 'abandoned' and key is not null;
 
+CREATE TABLE landing_figures (
+    project TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    landing TEXT NOT NULL,
+    figures TEXT NOT NULL,
+    verdict TEXT,
+    overdue_at BIGINT,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_landing_figures PRIMARY KEY (project, dataset, landing)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE log_chunk (
     project TEXT NOT NULL,
     run TEXT NOT NULL,
@@ -356,6 +634,78 @@ CREATE TABLE log_chunk (
     CONSTRAINT pk_log_chunk PRIMARY KEY (project, run, ordinal)
 )
  WITHOUT ROWID;
+
+CREATE TABLE logged_model (
+    project TEXT NOT NULL,
+    model TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    artifact_location TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    status BIGINT NOT NULL,
+    lifecycle TEXT NOT NULL,
+    model_type TEXT,
+    source_run TEXT,
+    status_message TEXT,
+    CONSTRAINT pk_logged_model PRIMARY KEY (project, model)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_logged_model_created ON logged_model (project, experiment, lifecycle, created_ms, model);
+
+CREATE INDEX ix_logged_model_run ON logged_model (project, source_run, model);
+
+CREATE TABLE logged_model_metric (
+    project TEXT NOT NULL,
+    model TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    step BIGINT NOT NULL,
+    run TEXT NOT NULL,
+    value DOUBLE NOT NULL,
+    is_nan BIGINT NOT NULL,
+    dataset TEXT,
+    dataset_name TEXT,
+    dataset_digest TEXT,
+    experiment BIGINT NOT NULL,
+    CONSTRAINT pk_logged_model_metric PRIMARY KEY (project, model, name, at_ms, step, run)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_logged_model_metric_value ON logged_model_metric (project, experiment, name, is_nan, value, model);
+
+CREATE TABLE logged_model_param (
+    project TEXT NOT NULL,
+    model TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    CONSTRAINT pk_logged_model_param PRIMARY KEY (project, model, "key")
+)
+ WITHOUT ROWID;
+
+CREATE TABLE logged_model_tag (
+    project TEXT NOT NULL,
+    model TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    CONSTRAINT pk_logged_model_tag PRIMARY KEY (project, model, "key")
+)
+ WITHOUT ROWID;
+
+CREATE TABLE manifest_blob (
+    project TEXT NOT NULL,
+    path TEXT NOT NULL,
+    blob TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    CONSTRAINT pk_manifest_blob PRIMARY KEY (project, path, blob)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_manifest_blob_blob ON manifest_blob (blob);
 
 CREATE TABLE metric (
     project TEXT NOT NULL,
@@ -369,9 +719,75 @@ CREATE TABLE metric (
 )
  WITHOUT ROWID;
 
+CREATE TABLE metric_chunk (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    points BLOB NOT NULL,
+    CONSTRAINT pk_metric_chunk PRIMARY KEY (project, run_number, id)
+);
+
+CREATE TABLE metric_key (
+    project TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    CONSTRAINT pk_metric_key PRIMARY KEY (project, number)
+)
+ WITHOUT ROWID;
+
+CREATE UNIQUE INDEX uq_metric_key_name ON metric_key (project, name);
+
+CREATE TABLE metric_latest (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    "key" BIGINT NOT NULL,
+    value DOUBLE NOT NULL,
+    is_nan BIGINT NOT NULL,
+    step BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    low DOUBLE,
+    high DOUBLE,
+    first_step BIGINT NOT NULL,
+    last_step BIGINT NOT NULL,
+    experiment BIGINT NOT NULL,
+    CONSTRAINT pk_metric_latest PRIMARY KEY (project, run_number, "key")
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_metric_latest_value ON metric_latest (project, experiment, "key", is_nan, value, run_number);
+
+CREATE TABLE metric_segment (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    "key" BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    first_step BIGINT NOT NULL,
+    last_step BIGINT NOT NULL,
+    first_ms BIGINT NOT NULL,
+    last_ms BIGINT NOT NULL,
+    low DOUBLE,
+    high DOUBLE,
+    points BLOB NOT NULL,
+    CONSTRAINT pk_metric_segment PRIMARY KEY (project, run_number, "key", id)
+);
+
+CREATE TABLE model_tag (
+    project TEXT NOT NULL,
+    line TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_model_tag PRIMARY KEY (project, line, number, "key")
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_model_tag_key ON model_tag (project, "key", value);
+
 CREATE TABLE model_version (
     project TEXT NOT NULL,
-    model TEXT NOT NULL,
+    line TEXT NOT NULL,
     number BIGINT NOT NULL,
     digest TEXT NOT NULL,
     signature TEXT NOT NULL,
@@ -380,17 +796,34 @@ CREATE TABLE model_version (
     metrics TEXT NOT NULL,
     data TEXT NOT NULL,
     reference TEXT NOT NULL,
-    description TEXT NOT NULL,
+    description TEXT,
     run TEXT,
     root TEXT,
     actor TEXT NOT NULL,
     recorded_at BIGINT NOT NULL,
-    CONSTRAINT pk_model_version PRIMARY KEY (project, model, number)
+    stage TEXT NOT NULL,
+    source TEXT,
+    location TEXT,
+    run_id TEXT,
+    run_link TEXT,
+    logged_model TEXT,
+    size_bytes BIGINT,
+    facts TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    deleted_at BIGINT,
+    CONSTRAINT pk_model_version PRIMARY KEY (project, line, number)
 );
 
 CREATE INDEX ix_model_version_digest ON model_version (project, digest);
 
-CREATE UNIQUE INDEX uq_model_version_root ON model_version (project, model, root, digest) WHERE root is not null;
+CREATE INDEX ix_model_version_run ON model_version (project, run);
+
+CREATE INDEX ix_model_version_run_id ON model_version (project, run_id);
+
+CREATE INDEX ix_model_version_updated ON model_version (project, updated_ms);
+
+CREATE UNIQUE INDEX uq_model_version_root ON model_version (project, line, root, digest) WHERE root is not null;
 
 CREATE TABLE monitor (
     project TEXT NOT NULL,
@@ -403,6 +836,9 @@ CREATE TABLE monitor (
     decision_threshold DOUBLE NOT NULL,
     loss_increase DOUBLE NOT NULL,
     kinds TEXT,
+    task TEXT NOT NULL,
+    group_column TEXT,
+    judged_until BIGINT,
     recorded_at BIGINT NOT NULL,
     CONSTRAINT pk_monitor PRIMARY KEY (project, id),
     CONSTRAINT uq_monitor_project_name UNIQUE (project, name)
@@ -419,6 +855,8 @@ CREATE TABLE monitor_reference (
     validation TEXT,
     profile TEXT NOT NULL,
     baseline TEXT,
+    impact TEXT NOT NULL,
+    estimation TEXT NOT NULL,
     recorded_at BIGINT NOT NULL,
     CONSTRAINT pk_monitor_reference PRIMARY KEY (project, monitor, model_version)
 )
@@ -438,6 +876,9 @@ CREATE TABLE monitor_window (
     drift TEXT NOT NULL,
     performance TEXT NOT NULL,
     counts TEXT NOT NULL,
+    products TEXT NOT NULL,
+    quality TEXT NOT NULL,
+    reference_at BIGINT NOT NULL,
     evaluated_at BIGINT NOT NULL,
     CONSTRAINT pk_monitor_window PRIMARY KEY (project, monitor, starts_at, model_version)
 )
@@ -558,6 +999,21 @@ CREATE TABLE ref_move (
 )
  WITHOUT ROWID;
 
+CREATE TABLE registered_model (
+    project TEXT NOT NULL,
+    line TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    deleted_at BIGINT,
+    CONSTRAINT pk_registered_model PRIMARY KEY (project, line)
+)
+ WITHOUT ROWID;
+
+CREATE UNIQUE INDEX uq_registered_model_name ON registered_model (project, name) WHERE deleted_at is null;
+
 CREATE TABLE run (
     project TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -598,7 +1054,67 @@ CREATE INDEX ix_run_key ON run (project, "key") WHERE status = 'done' and key is
 
 CREATE INDEX ix_run_kind ON run (project, kind, id) WHERE parent is null;
 
+CREATE INDEX ix_run_lease ON run (project, lease_until) WHERE lease_until is not null;
+
 CREATE INDEX ix_run_root_path ON run (project, root, path);
+
+CREATE TABLE run_input (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    ordinal BIGINT NOT NULL,
+    CONSTRAINT pk_run_input PRIMARY KEY (project, run_number, kind, source)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_run_input_source ON run_input (project, kind, source, run_number);
+
+CREATE TABLE run_input_tag (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    source TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_run_input_tag PRIMARY KEY (project, run_number, source, name)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE run_output (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    model TEXT NOT NULL,
+    step BIGINT NOT NULL,
+    ordinal BIGINT NOT NULL,
+    CONSTRAINT pk_run_output PRIMARY KEY (project, run_number, model)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_run_output_model ON run_output (project, model, run_number);
+
+CREATE TABLE run_param (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    CONSTRAINT pk_run_param PRIMARY KEY (project, run_number, "key")
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_run_param_value ON run_param (project, experiment, "key", substr(value, 1, 250), run_number);
+
+CREATE TABLE run_tag (
+    project TEXT NOT NULL,
+    run_number BIGINT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    CONSTRAINT pk_run_tag PRIMARY KEY (project, run_number, "key")
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_run_tag_value ON run_tag (project, experiment, "key", substr(value, 1, 250), run_number);
 
 CREATE TABLE schedule (
     project TEXT NOT NULL,
@@ -615,6 +1131,25 @@ CREATE TABLE schedule (
 
 CREATE INDEX ix_schedule_due ON schedule (next_at);
 
+CREATE TABLE scorer (
+    project TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    scorer TEXT NOT NULL,
+    CONSTRAINT pk_scorer PRIMARY KEY (project, experiment, name)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE scorer_version (
+    project TEXT NOT NULL,
+    scorer TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    serialized TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    CONSTRAINT pk_scorer_version PRIMARY KEY (project, scorer, version)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE slot (
     project TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -626,6 +1161,13 @@ CREATE TABLE slot (
     CONSTRAINT pk_slot PRIMARY KEY (project, name, number)
 )
  WITHOUT ROWID;
+
+CREATE TABLE small_file (
+    digest TEXT NOT NULL,
+    data BLOB NOT NULL,
+    put_at BIGINT NOT NULL,
+    CONSTRAINT pk_small_file PRIMARY KEY (digest)
+);
 
 CREATE TABLE snapshot (
     project TEXT NOT NULL,
@@ -644,9 +1186,12 @@ CREATE TABLE snapshot (
     recorded_at BIGINT NOT NULL,
     event_from_at BIGINT,
     event_to_at BIGINT,
+    origin TEXT,
     CONSTRAINT pk_snapshot PRIMARY KEY (project, id)
 )
  WITHOUT ROWID;
+
+CREATE INDEX ix_snapshot_origin ON snapshot (project, origin);
 
 CREATE UNIQUE INDEX uq_snapshot_version ON snapshot (project, dataset, version);
 
@@ -661,6 +1206,108 @@ CREATE TABLE source_cursor (
 )
  WITHOUT ROWID;
 
+CREATE TABLE span (
+    project TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    span TEXT NOT NULL,
+    parent TEXT,
+    experiment BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    type TEXT,
+    status TEXT NOT NULL,
+    start_ns BIGINT NOT NULL,
+    end_ns BIGINT,
+    content TEXT NOT NULL,
+    model TEXT,
+    provider TEXT,
+    input_cost DOUBLE,
+    output_cost DOUBLE,
+    total_cost DOUBLE,
+    CONSTRAINT pk_span PRIMARY KEY (project, trace, span)
+);
+
+CREATE TABLE stored_file (
+    project TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    name TEXT NOT NULL,
+    blob TEXT NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_stored_file PRIMARY KEY (project, folder, name)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_stored_file_blob ON stored_file (blob);
+
+CREATE TABLE stored_folder (
+    project TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    parent TEXT NOT NULL,
+    sealed_at BIGINT,
+    CONSTRAINT pk_stored_folder PRIMARY KEY (project, folder)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_stored_folder_parent ON stored_folder (project, parent);
+
+CREATE TABLE stored_part (
+    project TEXT NOT NULL,
+    upload TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    digest TEXT NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_stored_part PRIMARY KEY (project, upload, number)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE stored_upload (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    parts BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    CONSTRAINT pk_stored_upload PRIMARY KEY (project, id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_stored_upload_age ON stored_upload (recorded_at);
+
+CREATE UNIQUE INDEX ix_stored_upload_id ON stored_upload (id);
+
+CREATE TABLE study (
+    project TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    directions TEXT NOT NULL,
+    change BIGINT NOT NULL,
+    trials BIGINT NOT NULL,
+    run TEXT,
+    actor TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    deleted_at BIGINT,
+    CONSTRAINT pk_study PRIMARY KEY (project, number)
+)
+ WITHOUT ROWID;
+
+CREATE UNIQUE INDEX uq_study_name ON study (project, name) WHERE deleted_at is null;
+
+CREATE TABLE study_change (
+    project TEXT NOT NULL,
+    study BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    trial BIGINT,
+    kind TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT pk_study_change PRIMARY KEY (project, study, number)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE tag (
     project TEXT NOT NULL,
     subject TEXT NOT NULL,
@@ -671,6 +1318,123 @@ CREATE TABLE tag (
     CONSTRAINT pk_tag PRIMARY KEY (project, subject, "key")
 )
  WITHOUT ROWID;
+
+CREATE TABLE trace (
+    project TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    start_ms BIGINT NOT NULL,
+    duration_ms BIGINT,
+    status TEXT NOT NULL,
+    name TEXT,
+    session TEXT,
+    client_request_id TEXT,
+    request_preview TEXT,
+    response_preview TEXT,
+    input_tokens BIGINT,
+    output_tokens BIGINT,
+    total_tokens BIGINT,
+    cache_read_input_tokens BIGINT,
+    cache_creation_input_tokens BIGINT,
+    cache_creation_input_tokens_above_1hr BIGINT,
+    input_cost DOUBLE,
+    output_cost DOUBLE,
+    total_cost DOUBLE,
+    CONSTRAINT pk_trace PRIMARY KEY (project, trace)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_trace_session ON trace (project, session, trace);
+
+CREATE INDEX ix_trace_start ON trace (project, experiment, start_ms, trace);
+
+CREATE TABLE trace_link (
+    project TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    CONSTRAINT pk_trace_link PRIMARY KEY (project, trace, kind, target)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_trace_link_target ON trace_link (project, kind, target, trace);
+
+CREATE TABLE trace_metadata (
+    project TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_trace_metadata PRIMARY KEY (project, trace, "key")
+)
+ WITHOUT ROWID;
+
+CREATE TABLE trace_tag (
+    project TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_trace_tag PRIMARY KEY (project, trace, "key")
+)
+ WITHOUT ROWID;
+
+CREATE TABLE tracked_dataset (
+    project TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    id TEXT NOT NULL,
+    source_type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    schema TEXT,
+    profile TEXT,
+    CONSTRAINT pk_tracked_dataset PRIMARY KEY (project, experiment, name, digest)
+)
+ WITHOUT ROWID;
+
+CREATE UNIQUE INDEX uq_tracked_dataset_id ON tracked_dataset (project, id);
+
+CREATE TABLE tracked_run (
+    project TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    run TEXT NOT NULL,
+    experiment BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    start_ms BIGINT,
+    end_ms BIGINT,
+    lifecycle TEXT NOT NULL,
+    deleted_ms BIGINT,
+    artifact_uri TEXT NOT NULL,
+    CONSTRAINT pk_tracked_run PRIMARY KEY (project, number)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_tracked_run_start ON tracked_run (project, experiment, lifecycle, start_ms, run);
+
+CREATE UNIQUE INDEX uq_tracked_run_run ON tracked_run (project, run);
+
+CREATE TABLE tracking_counter (
+    project TEXT NOT NULL,
+    noun TEXT NOT NULL,
+    next BIGINT NOT NULL,
+    CONSTRAINT pk_tracking_counter PRIMARY KEY (project, noun)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE trial (
+    project TEXT NOT NULL,
+    study BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    run TEXT,
+    beat_at BIGINT,
+    CONSTRAINT pk_trial PRIMARY KEY (project, study, number)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_trial_running ON trial (project, study, number) WHERE state = 'running';
 
 CREATE TABLE "trigger" (
     project TEXT NOT NULL,
@@ -702,3 +1466,18 @@ CREATE TABLE waiting (
 );
 
 CREATE INDEX ix_waiting_open ON waiting (project, kind, subject) WHERE answered_at is null;
+
+CREATE TABLE webhook (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    url TEXT NOT NULL,
+    description TEXT,
+    status TEXT NOT NULL,
+    events TEXT NOT NULL,
+    secret BLOB,
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    CONSTRAINT pk_webhook PRIMARY KEY (project, id)
+)
+ WITHOUT ROWID;

@@ -44,14 +44,18 @@ _STORED_AS: dict[type[pl.DataType], pl.DataType] = {
     pl.UInt16: pl.Int32(),
     pl.UInt32: pl.Int64(),
     pl.UInt64: pl.Decimal(20, 0),
+    pl.Int128: pl.Decimal(38, 0),
+    pl.UInt128: pl.Decimal(38, 0),
     pl.Categorical: pl.String(),
     pl.Enum: pl.String(),
 }
-"""Types that an open table does not know, and the ones that hold the same values."""
+"""Types that an open table does not know, and the ones that hold their values: all of them, or all that come (`fit` looks)."""
+
+_MAY_NOT_FIT = (pl.Int128, pl.UInt128)
 
 
 def stored_type(name: str, dtype: pl.DataType) -> pl.DataType:
-    """The type in which a column is stored; every value of `dtype` has its own in it.
+    """The type in which a column is stored: moments in microseconds, whole numbers in what an open table knows.
 
     Raises TypeNotStorable for a time of day, a duration, and what Polars alone knows.
     """
@@ -170,7 +174,7 @@ def fit(frame: pl.DataFrame, target: Mapping[str, pl.DataType]) -> tuple[pl.Data
             lossless = _back_again(cast, dtype, wanted, column)
             checks.append((column.is_not_null() & ~lossless.fill_null(False)).alias(name))
     misfits = frame.select(checks) if checks else pl.DataFrame()
-    misfits = misfits.select(name for name in misfits.columns if misfits[name].any())
+    misfits = misfits.select(column.name for column in misfits.iter_columns() if column.any())
     return (frame.with_columns(casts) if casts else frame), misfits
 
 
@@ -203,12 +207,44 @@ def _back_again(cast: pl.Expr, dtype: pl.DataType, wanted: pl.DataType, column: 
 
 
 def _always_fits(dtype: pl.DataType, wanted: pl.DataType) -> bool:
-    if isinstance(dtype, pl.Null) or (wanted == stored_type("", dtype)):
+    if isinstance(dtype, pl.Null) or (wanted == stored_type("", dtype) and not _may_not_fit(dtype)):
         return True
     order = [pl.Int8, pl.Int16, pl.Int32, pl.Int64]
     if dtype.base_type() in order and wanted.base_type() in order:
         return order.index(dtype.base_type()) <= order.index(wanted.base_type())  # type: ignore[arg-type]
     return dtype == pl.Float32 and wanted == pl.Float64
+
+
+def _may_not_fit(dtype: pl.DataType) -> bool:
+    """Whether values of a type can be more than its stored type holds: nanoseconds, the year 300,000, 39 digits."""
+    if isinstance(dtype, (pl.List, pl.Array)):
+        return _may_not_fit(dtype.inner)  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return any(_may_not_fit(field.dtype) for field in dtype.fields)  # type: ignore[arg-type]
+    return dtype.base_type() in _MAY_NOT_FIT or (isinstance(dtype, pl.Datetime) and dtype.time_unit != "us")
+
+
+def plainly(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with moments that Python's own cannot hold (nanoseconds, the year 300,000) as counts since 1970."""
+    counted = []
+    for name, dtype in frame.schema.items():
+        if not _may_not_fit(dtype):
+            continue
+        if isinstance(dtype, pl.Datetime):
+            counted.append(
+                pl.format(f"{{}} {dtype.time_unit} since 1970-01-01", pl.col(name).cast(pl.Int64)).alias(name)
+            )
+        else:
+            counted.append(pl.col(name).cast(_counted(dtype)))
+    return frame.with_columns(counted) if counted else frame
+
+
+def _counted(dtype: pl.DataType) -> pl.DataType:
+    if isinstance(dtype, (pl.List, pl.Array)):
+        return pl.List(_counted(dtype.inner))  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({field.name: _counted(field.dtype) for field in dtype.fields})  # type: ignore[arg-type]
+    return pl.Int64() if isinstance(dtype, pl.Datetime) and dtype.time_unit != "us" else dtype
 
 
 def _as_json(dtype: pl.DataType) -> Any:

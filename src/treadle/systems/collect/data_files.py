@@ -19,6 +19,13 @@ from treadle.ground.clock import to_micros
 from treadle.kernel.vocabulary.datasets import ROW_COLUMNS, DataFile
 from treadle.systems.collect.errors import DataFileCorrupt
 
+DATA = "data"
+"""The folder of data files below a table's."""
+
+BRANCHES = "_branches"
+"""The folder of those that land on branches. Other engines' clean-up passes over names that begin with `_` (Delta's VACUUM
+does so by its specification), and until a branch is merged the table's log names none of its files."""
+
 ROWS_PER_FILE = 2_000_000
 ROWS_PER_GROUP = 262_144
 COMPRESSION_LEVEL = 1  # of zstd; 3 takes 40 % longer for 0.3 % less (2026-11, 1M x 12)

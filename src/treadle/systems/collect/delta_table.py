@@ -83,9 +83,11 @@ class Table:
         after: int,
         now_ms: int,
         name: str,
+        changes_data: bool = True,
     ) -> int:
         """Puts the landing into the log exactly once; answers the version that holds it.
 
+        changes_data: False where rows are laid elsewhere and stay what they are, so that nobody reads them as new.
         after: a version before which the landing cannot be, since all up to it belongs to snapshots. Columns that the
         table lacks are added by a commit of their own just before. Raises LandingBusy when other writers are quicker
         fifty times in a row.
@@ -101,7 +103,7 @@ class Table:
                     continue
                 version = head.version + 1
                 write = self._write if head.is_plain else self._write_by_library
-                if write(version, landing, added, removed, now_ms):
+                if write(version, landing, added, removed, now_ms, changes_data):
                     self._checkpoint(version)
                     return version
         raise LandingBusy(
@@ -199,7 +201,13 @@ class Table:
         return True
 
     def _write(
-        self, version: int, landing: str, added: Sequence[DataFile], removed: Sequence[DataFile], now_ms: int
+        self,
+        version: int,
+        landing: str,
+        added: Sequence[DataFile],
+        removed: Sequence[DataFile],
+        now_ms: int,
+        changes_data: bool,
     ) -> bool:
         actions: list[dict[str, Any]] = [
             {
@@ -208,20 +216,26 @@ class Table:
                     "partitionValues": {},
                     "size": file.size,
                     "modificationTime": now_ms,
-                    "dataChange": True,
+                    "dataChange": changes_data,
                     "stats": _stats(file),
                 }
             }
             for file in added
         ]
         actions += [
-            {"remove": {"path": file.path, "deletionTimestamp": now_ms, "dataChange": True, "size": file.size}}
+            {"remove": {"path": file.path, "deletionTimestamp": now_ms, "dataChange": changes_data, "size": file.size}}
             for file in removed
         ]
         return write_entry(self._log, version, landing, actions, now_ms=now_ms)
 
     def _write_by_library(
-        self, version: int, landing: str, added: Sequence[DataFile], removed: Sequence[DataFile], now_ms: int
+        self,
+        version: int,
+        landing: str,
+        added: Sequence[DataFile],
+        removed: Sequence[DataFile],
+        now_ms: int,
+        changes_data: bool,
     ) -> bool:
         """The same for a table whose protocol asks for more, which the library knows or refuses by name."""
         from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -229,9 +243,9 @@ class Table:
         from deltalake.transaction import AddAction, RemoveAction
 
         table = DeltaTable(self.folder, version=version - 1)
-        actions: list[Any] = [AddAction(f.path, f.size, {}, now_ms, True, _stats(f)) for f in added]
+        actions: list[Any] = [AddAction(f.path, f.size, {}, now_ms, changes_data, _stats(f)) for f in added]
         actions += [
-            RemoveAction(path=f.path, data_change=True, deletion_timestamp=now_ms, size=f.size) for f in removed
+            RemoveAction(path=f.path, data_change=changes_data, deletion_timestamp=now_ms, size=f.size) for f in removed
         ]
         properties = CommitProperties(
             custom_metadata={LANDING_KEY: landing}, max_commit_retries=0, app_transactions=[Transaction(landing, 1)]

@@ -28,25 +28,27 @@ from treadle.kernel.store import Store, Transaction, UniqueViolation
 from treadle.kernel.vocabulary.datasets import Dataset, Snapshot
 from treadle.systems.collect import plans
 from treadle.systems.collect.adopting import Adoption, adoption_of
+from treadle.systems.collect.data_files import BRANCHES, DATA
 from treadle.systems.collect.delta_table import Table
-from treadle.systems.collect.errors import LandingBusy, LandingTakenOver
+from treadle.systems.collect.errors import LandingBusy, LandingOvertaken, LandingTakenOver
+from treadle.systems.collect.intents import Intent, intents
 from treadle.systems.collect.leases import LEASE_S, is_gone, owner
 from treadle.systems.collect.plans import Part, Plan
 from treadle.systems.collect.records import QUARANTINE, Landing
 from treadle.systems.collect.repository import (
     DatasetRow,
-    Intent,
     find_dataset,
     find_landing,
     find_landing_by_key,
     find_snapshot,
-    intents,
+    hold_again,
     sql,
 )
 from treadle.systems.collect.settling import Settling
 
 TURN_S = 60
 _PAUSE_S = 0.002
+_TRIES = 8
 
 At = Callable[[str], None]
 Claim = Callable[[Transaction, str], None]
@@ -88,14 +90,19 @@ class Landings:
         """
         self.recover(order.project, order.dataset)
         landing = self._new_id("land")
-        earlier = self._begin(order, landing)
-        if earlier is not None:
-            return earlier
-        _active.add(landing)
+        _active.add(landing)  # before anybody can see its intent, and take it for one that an error left
         try:
-            return self._carry(order, landing, write, claim)
+            earlier = self._begin(order, landing)
+            return self._carry(order, landing, write, claim) if earlier is None else earlier
         finally:
             _active.discard(landing)
+
+    def land_again(self, order: Order, write: Callable[[str, Callable[[], None]], Plan]) -> Landing:
+        """As `land`, for a plan that rests on what is newest: made anew where another landing came first."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(LandingOvertaken):
+                return self.land(order, write)
+        return self.land(order, write)
 
     def _carry(
         self,
@@ -152,7 +159,7 @@ class Landings:
         turn = self._new_id("turn")
         with self._turn(project, dataset, turn):
             row = self._dataset(project, dataset)
-            newest = self.table(row.dataset).version()
+            newest = self.table(row.dataset).version() if row.dataset.branch_of is None else None
             if newest is None or newest <= row.head_delta_version:
                 return []
             adoptions = self._foreign(project, row, newest, own=None)
@@ -166,6 +173,13 @@ class Landings:
         return self._tables[folder]
 
     def _begin(self, order: Order, landing: str) -> Landing | None:
+        if order.key is not None and "@" in order.dataset:
+            with self._store.read() as reader:  # what has landed before the branch began is on it
+                earlier = find_landing_by_key(reader, order.project, order.dataset, order.key)
+            if earlier is not None:
+                return earlier
+        with self._store.read() as reader:
+            self._settling.check_open(reader, order.project, order.dataset)
         now = to_micros(self._clock())
         values = {
             "project": order.project,
@@ -207,6 +221,12 @@ class Landings:
         }
 
         def work(tx: Transaction) -> int:
+            names = {part.dataset for part in plan.parts}
+            if any(find_dataset(tx, project, name, self._root) is None for name in names):
+                return 0  # a branch that was deleted meanwhile
+            again = [file for part in plan.parts for file in part.added if landing not in file.path]
+            if not hold_again(tx, project, again):
+                return 0  # clean-up came first
             planned = tx.execute(sql.plan_landing, values)
             if planned and claim is not None:
                 claim(tx, landing)
@@ -215,7 +235,7 @@ class Landings:
         if self._store.write(work) != 1:
             raise LandingTakenOver(
                 f"The landing {landing} was given up while its files were written.",
-                why="Its lease ran out, and recovery took it for dead.",
+                why="Its lease ran out and recovery took it for dead, its branch was deleted, or clean-up took a file of it.",
                 fix="Land the batch again.",
             )
 
@@ -228,14 +248,24 @@ class Landings:
         values = {"project": project, "id": landing, "ended_at": to_micros(self._clock()), "error": error[:2000]}
         if self._store.write(lambda tx: tx.execute(sql.abandon_landing, values)) != 1:
             return  # it is planned: its files are needed
-        location = self._dataset(project, dataset).dataset.location
+        self._unlink(project, dataset, landing)
+
+    def _unlink(self, project: str, dataset: str, landing: str) -> None:
+        """Deletes the files of a landing that came to nothing."""
+        with self._store.read() as reader:
+            row = find_dataset(reader, project, dataset.partition("@")[0], self._root)
+        if row is None:
+            return
+        location = row.dataset.location
         for folder in (location, location + QUARANTINE):
-            for path in (Path(folder) / "data").glob(f"{landing}-*.parquet"):
-                path.unlink(missing_ok=True)
+            for below in (DATA, BRANCHES):
+                for path in (Path(folder) / below).glob(f"{landing}-*.parquet"):
+                    path.unlink(missing_ok=True)
 
     def _mend(self, project: str, intent: Intent) -> None:
         if intent.is_planned:
-            self.settle(project, intent.id)
+            with contextlib.suppress(LandingOvertaken):
+                self.settle(project, intent.id)
         else:
             self._abandon(project, intent.dataset, intent.id, "the process ended before the data was written")
 
@@ -285,12 +315,18 @@ class Landings:
         with self._store.read() as reader:
             found = find_landing(reader, project, landing)
         if found is not None and found[0].state == "intent" and found[1]["plan"] is not None:
-            self._finish(project, found[0], plans.decode(found[1]["plan"]), found[1]["source"])
+            with contextlib.suppress(LandingOvertaken):
+                self._finish(project, found[0], plans.decode(found[1]["plan"]), found[1]["source"])
 
     def _finish(self, project: str, record: Landing, plan: Plan, source: str) -> None:
+        if any(self._is_overtaken(project, record, part) for part in plan.parts):
+            self._give_up(project, record)
         settled: list[tuple[DatasetRow, Part, int, Sequence[Adoption]]] = []
         for part in plan.parts:
             row = self._dataset(project, part.dataset)
+            if row.dataset.branch_of is not None:  # the table's log knows nothing of branches
+                settled.append((row, part, row.head_delta_version, ()))
+                continue
             version = self.table(row.dataset).commit(
                 record.id,
                 part.columns,
@@ -299,11 +335,41 @@ class Landings:
                 after=row.head_delta_version,
                 now_ms=to_micros(self._clock()) // 1000,
                 name=part.dataset,
+                changes_data=not part.moves_rows,
             )
             self._at(f"committed {'quarantine' if part.dataset.endswith(QUARANTINE) else 'main'}")
             settled.append((row, part, version, self._foreign(project, row, version, own=record.id)))
         self._store.write(lambda tx: self._settle(tx, project, record, plan, source, settled))
         self._at("settled")
+
+    def _is_overtaken(self, project: str, record: Landing, part: Part) -> bool:
+        """Whether another landing came first that the part was not made for. Asked while the turn is held."""
+        if part.on is None and not part.moves_rows:
+            return False
+        row = self._dataset(project, part.dataset)
+        table = self.table(row.dataset)
+        newest = table.version() if row.dataset.branch_of is None else None
+        if newest is not None and any(
+            one.landing == record.id for one in table.commits(row.head_delta_version, newest)
+        ):
+            return False  # it is in the log already, and nothing else has landed since
+        if newest is not None and newest > row.head_delta_version:
+            return True  # another engine was there meanwhile
+        if not part.moves_rows:
+            return (row.head_snapshot or "") != part.on
+        with self._store.read() as reader:
+            head = find_snapshot(reader, project, row.head_snapshot) if row.head_snapshot else None
+            there = self._settling.files_of(reader, project, head)
+        return any(file.path not in there for file in part.removed)
+
+    def _give_up(self, project: str, record: Landing) -> None:
+        error = "another landing came first"
+        values = {"project": project, "id": record.id, "ended_at": to_micros(self._clock()), "error": error}
+        if self._store.write(lambda tx: tx.execute(sql.overtake_landing, values)) == 1:
+            self._unlink(project, record.dataset, record.id)
+        raise LandingOvertaken(
+            f"Another landing of {record.dataset!r} came first, and this one was not made for it.", fix="Try again."
+        )
 
     def _settle(
         self,

@@ -25,8 +25,32 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     content: Digest | None = None
     """Digest of the rows that are added; with `content_id` given, nothing is derived from it."""
     content_id: Digest | None = None
+    origin: str | None = None
+    """The snapshot that first held these very rows, where the part makes no others (a restore)."""
+    on: str | None = None
+    """The newest snapshot that the part was made for, empty where there was none: it holds on no other."""
+    moves_rows: bool = False
+    """Whether the part lays rows elsewhere and changes none (a compaction): then it holds on every snapshot that still has
+    the files it removes, and inherits that one's content."""
     event_from_at: int | None = None
     event_to_at: int | None = None
+    blobs: dict[str, dict[str, int]] = {}
+    """By added file, the blobs that its rows name, with their sizes (a manifest of files)."""
+
+
+class Merge(msgspec.Struct, frozen=True, kw_only=True):
+    """The branch that a landing brings to main, and the cursors that main takes over from it."""
+
+    branch: str
+    cursors: dict[str, tuple[str, str]] = {}
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that a landing's rows were made of."""
+
+    role: str
+    digest: Digest
+    producer: str
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +64,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     verdict: dict[str, Any] = {}
     cursor: str | None = None
     origin: dict[str, Any] = {}
+    inputs: list[Input] = []
+    """What the rows were made of, where they come from another snapshot."""
     reason: str = ""
+    merge: Merge | None = None
 
 
 def encode(plan: Plan) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,6 +66,7 @@ class Settled:
 
     project: str
     landing: str
+    kind: str
     dataset: str
     actor: str
     run: str | None
@@ -74,6 +75,33 @@ class Settled:
     rows_kept: int
     rows_refused: int
     refused_by: Mapping[str, int]
+
+
+class Derived(Protocol):
+    """Rows that were made of other snapshots' rows, and where they come from."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def frames(self) -> Iterable[pl.DataFrame]:
+        """Rows with `_landing` and `_row`; each frame is judged by the session as it comes."""
+
+    @property
+    def session(self) -> GateSession: ...
+    @property
+    def inputs(self) -> Sequence[tuple[str, str, str]]:
+        """Role, content id and snapshot of each snapshot that the rows were made of."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def origin(self) -> Mapping[str, Any]: ...
+    @property
+    def event_column(self) -> str | None: ...
+    @property
+    def run(self) -> str | None: ...
 
 
 class LandingGate(Protocol):

@@ -65,11 +65,16 @@ class Batch:
     key: names the batch for good; one that has landed before is not landed again.
     cursor: where the source stands after this batch.
     origin: facts about where the rows come from (path, size, digest).
+    follows: whether it goes on from the cursor before it; where another process has taken that step meanwhile, the source
+    has moved on and has to be asked again.
+    replaces: whether its rows take the place of all that the dataset holds.
     """
 
     frames: Iterable[pl.DataFrame]
     key: str | None = None
     cursor: str | None = None
+    follows: bool = False
+    replaces: bool = False
     malformed: Iterable[Malformed] = ()
     origin: Mapping[str, Any] = field(default_factory=dict)
 
@@ -94,6 +99,7 @@ class LandFiles:
     null_values: list[str] = field(default_factory=lambda: ["", "NA"])
     malformed: Literal["refuse", "quarantine"] = "refuse"
     mismatch: Literal["refuse", "quarantine"] = "refuse"
+    new_columns: Literal["add", "refuse"] = "add"
     limit: int | None = None
     run: str | None = None
 
@@ -113,6 +119,15 @@ class TagSnapshot:
     name: str
     tag: str
     at: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UntagSnapshot:
+    """Asks for a tag to be taken away."""
+
+    name: str
+    tag: str
     reason: str = ""
 
 

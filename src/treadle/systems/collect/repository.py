@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import msgspec
 
 from treadle.ground.clock import from_micros, to_micros
 from treadle.ground.digests import canonical_json
-from treadle.kernel.store import Reader, Row, Statements
+from treadle.kernel.store import Reader, Row, Statements, Transaction
 from treadle.kernel.vocabulary.datasets import Column, DataFile, Dataset, Snapshot
-from treadle.systems.collect.records import Landing
+from treadle.systems.collect.errors import SnapshotExpired
+from treadle.systems.collect.records import MAIN, QUARANTINE, Landing
 
 sql = Statements(__package__)
 
@@ -29,17 +31,17 @@ class DatasetRow:
     turn: str | None
     turn_owner: str | None
     turn_until: int | None
+    base: str | None = None
+    """The snapshot that a branch began at."""
+    depth: int = 0
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """A landing that has not come to its end."""
-
-    id: str
-    dataset: str
-    owner: str
-    lease_until: int
-    is_planned: bool
+    @property
+    def ref(self) -> str:
+        """The name that moves with each landing: `dataset/flights@main`, or that of the branch."""
+        if self.dataset.branch_of is None:
+            return f"dataset/{self.dataset.name}@{MAIN}"
+        branch = self.dataset.name.partition("@")[2].removesuffix(QUARANTINE)
+        return f"dataset/{self.dataset.branch_of}@{branch}"
 
 
 def find_dataset(reader: Reader, project: str, name: str, root: Path) -> DatasetRow | None:
@@ -60,9 +62,26 @@ def find_landing(reader: Reader, project: str, landing: str) -> tuple[Landing, d
 
 
 def find_landing_by_key(reader: Reader, project: str, dataset: str, key: str) -> Landing | None:
-    """The committed landing of a batch, or None."""
+    """The committed landing of a batch, or None. On a branch also one of the dataset, from before the branch began."""
     row = reader.find(sql.find_landing_by_key, {"project": project, "dataset": dataset, "key": key})
-    return None if row is None else _landing(row)[0]
+    if row is not None:
+        return _landing(row)[0]
+    base = base_of(reader, project, dataset)
+    earlier = None if base is None else find_landing_by_key(reader, project, base.dataset, key)
+    return earlier if base is not None and earlier is not None and (earlier.version or 0) <= base.version else None
+
+
+def newest_landings_of(reader: Reader, project: str, dataset: str, source: str, limit: int) -> list[Landing]:
+    """The newest landings of a source in a dataset, the newest first."""
+    values = {"project": project, "dataset": dataset, "source": source, "limit": limit}
+    return [_landing(row)[0] for row in reader.all(sql.newest_landings_of, values)]
+
+
+def totals_of_source(reader: Reader, project: str, dataset: str, source: str) -> tuple[int, int, datetime | None]:
+    """How many landings of a source stand, how many rows they kept, and when the last one ended."""
+    row = reader.find(sql.totals_of_source, {"project": project, "dataset": dataset, "source": source})
+    assert row is not None
+    return int(row[0]), int(row[1]), None if row[2] is None else from_micros(int(row[2]))
 
 
 def landings_of(reader: Reader, project: str, dataset: str) -> list[Landing]:
@@ -70,18 +89,10 @@ def landings_of(reader: Reader, project: str, dataset: str) -> list[Landing]:
     return [_landing(row)[0] for row in reader.all(sql.landings_of, {"project": project, "dataset": dataset})]
 
 
-def intents(reader: Reader, project: str, dataset: str | None = None) -> list[Intent]:
-    """The landings that have not come to their end, oldest first."""
-    values = {"project": project}
-    rows = (
-        reader.all(sql.intents, values)
-        if dataset is None
-        else reader.all(sql.intents_of, values | {"dataset": dataset})
-    )
-    return [
-        Intent(id=id, dataset=name, owner=owner, lease_until=until, is_planned=bool(planned))
-        for id, name, owner, until, planned in rows
-    ]
+def newest_appends(reader: Reader, project: str, dataset: str, limit: int) -> list[Landing]:
+    """The newest landings that brought rows in (or none), oldest first."""
+    values = {"project": project, "dataset": dataset, "limit": limit}
+    return [_landing(row)[0] for row in reversed(reader.all(sql.newest_appends, values))]
 
 
 def find_snapshot(reader: Reader, project: str, snapshot: str) -> Snapshot | None:
@@ -108,13 +119,92 @@ def list_snapshots(reader: Reader, project: str, dataset: str) -> list[Snapshot]
 
 
 def with_files(reader: Reader, project: str, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with its file list."""
+    """The snapshot with its file list; where clean-up took files of it, with that of one that holds the very same rows.
+
+    Raises SnapshotExpired where there is none.
+    """
+    files = _files(reader, project, snapshot)
+    if files is not None:
+        return replace(snapshot, files=files)
+    for row in reader.all(sql.twins_of, {"project": project, "origin": snapshot.origin}):
+        files = _files(reader, project, _snapshot(row))
+        if files is not None:
+            return replace(snapshot, files=files)
+    raise SnapshotExpired(
+        f"Files of {snapshot.dataset} version {snapshot.version} were removed by clean-up.",
+        why="It was no longer the newest, and no tag, branch, run or model held it.",
+        fix="Tag what has to stay: treadle datasets tag NAME TAG --at VERSION",
+        snapshot=snapshot.id,
+    )
+
+
+def _files(reader: Reader, project: str, snapshot: Snapshot) -> list[DataFile] | None:
+    """The file list, or None where a file of it is deleted."""
     values = {"project": project, "dataset": snapshot.dataset, "version": snapshot.version}
+    rows = reader.all(sql.files_at, values)
+    if any(row[6] is not None for row in rows):
+        return None
     files = [
-        DataFile(path=path, sha256=sha256, size=size, rows=rows, stats=msgspec.json.decode(stats))
-        for path, sha256, size, rows, stats in reader.all(sql.files_at, values)
+        DataFile(path=path, sha256=sha256, size=size, rows=count, stats=msgspec.json.decode(stats), place=place)
+        for path, sha256, size, count, stats, place, _ in rows
     ]
-    return replace(snapshot, files=files)
+    if "@" in snapshot.dataset:
+        return sorted([*_of_base(reader, project, snapshot), *files], key=lambda file: file.place)
+    return files
+
+
+def hold(tx: Transaction, project: str, snapshot: str) -> None:
+    """Takes a snapshot's files out of clean-up's hands, in the transaction that gives a reason to. Raises SnapshotExpired."""
+    if tx.find(sql.any_condemned, {"project": project}) is None:
+        return
+    found = find_snapshot(tx, project, snapshot)
+    if found is not None:
+        for file in with_files(tx, project, found).files:
+            tx.execute(sql.hold_file, {"project": project, "path": file.path})
+
+
+def hold_again(tx: Transaction, project: str, files: Sequence[DataFile]) -> bool:
+    """Takes files that a plan lists anew out of clean-up's hands; False where one is deleted already."""
+    for file in files:
+        values = {"project": project, "path": file.path}
+        tx.execute(sql.hold_file, values)
+        if tx.find(sql.is_deleted, values) is not None:
+            return False
+    return True
+
+
+def base_of(reader: Reader, project: str, dataset: str) -> Snapshot | None:
+    """The snapshot that a branch began at; None for what is no branch. Cost: nothing for a name without an @."""
+    if "@" not in dataset:
+        return None
+    row = reader.find(sql.find_base, {"project": project, "name": dataset})
+    return find_snapshot(reader, project, row[0]) if row is not None and row[0] is not None else None
+
+
+def bases_of(reader: Reader, project: str, snapshot: Snapshot) -> list[Snapshot]:
+    """From a snapshot down to main: the snapshots that its branch, the branch below, … began at. None on main itself."""
+    found: list[Snapshot] = []
+    while (base := base_of(reader, project, (found[-1] if found else snapshot).dataset)) is not None:
+        found.append(base)
+    return found
+
+
+def cursors_at(reader: Reader, project: str, snapshot: Snapshot) -> dict[str, tuple[str, str]]:
+    """Where each source stood at a snapshot: by source, the cursor and the landing that moved it there."""
+    base = base_of(reader, project, snapshot.dataset)
+    found = cursors_at(reader, project, base) if base is not None else {}
+    values = {"project": project, "dataset": snapshot.dataset, "version": snapshot.version}
+    return found | {source: (cursor, landing) for source, cursor, landing in reader.all(sql.cursors_at, values)}
+
+
+def _of_base(reader: Reader, project: str, snapshot: Snapshot) -> list[DataFile]:
+    """The files that a branch's snapshot has from the one that the branch began at."""
+    base = base_of(reader, project, snapshot.dataset)
+    if base is None:
+        return []
+    values = {"project": project, "dataset": snapshot.dataset, "version": snapshot.version}
+    gone = {path for (path,) in reader.all(sql.taken_away, values)}
+    return [file for file in with_files(reader, project, base).files if file.path not in gone]
 
 
 def snapshot_values(project: str, snapshot: Snapshot) -> dict[str, Any]:
@@ -136,11 +226,20 @@ def snapshot_values(project: str, snapshot: Snapshot) -> dict[str, Any]:
         "recorded_at": to_micros(snapshot.recorded_at),
         "event_from_at": None if snapshot.event_from_at is None else to_micros(snapshot.event_from_at),
         "event_to_at": None if snapshot.event_to_at is None else to_micros(snapshot.event_to_at),
+        "origin": snapshot.origin,
     }
 
 
-def file_values(project: str, dataset: str, version: int, files: Sequence[DataFile]) -> list[dict[str, Any]]:
-    """The parameters of `insert_file`."""
+def list_branches(reader: Reader, project: str, name: str, root: Path) -> list[DatasetRow]:
+    """The branches of a dataset by name, without those that were dropped and without quarantines."""
+    found = [_dataset(row, root) for row in reader.all(sql.list_branches, {"project": project, "name": name})]
+    return [one for one in found if "~" not in one.dataset.name and not one.dataset.name.endswith(QUARANTINE)]
+
+
+def file_values(
+    project: str, dataset: str, version: int, files: Sequence[DataFile], depth: int = 0
+) -> list[dict[str, Any]]:
+    """The parameters of `insert_file`. A file without a place stands behind all that came before it."""
     return [
         {
             "project": project,
@@ -151,13 +250,14 @@ def file_values(project: str, dataset: str, version: int, files: Sequence[DataFi
             "size": file.size,
             "rows": file.rows,
             "stats": canonical_json(file.stats).decode(),
+            "place": file.place or f"{depth:02}.{version:012}.{index:06}",
         }
-        for file in files
+        for index, file in enumerate(files)
     ]
 
 
 def _dataset(row: Row, root: Path) -> DatasetRow:
-    name, id, folder, description, event_column, recorded_at, version, snapshot, delta_version, turn, owner, until = row
+    name, id, folder, description, event_column, recorded_at, version, snapshot, delta_version, turn, owner, until, branch_of, base, depth = row  # fmt: skip
     dataset = Dataset(
         name=name,
         id=id,
@@ -165,6 +265,7 @@ def _dataset(row: Row, root: Path) -> DatasetRow:
         description=description,
         event_column=event_column,
         recorded_at=from_micros(recorded_at),
+        branch_of=branch_of,
     )
     return DatasetRow(
         dataset=dataset,
@@ -174,6 +275,8 @@ def _dataset(row: Row, root: Path) -> DatasetRow:
         turn=turn,
         turn_owner=owner,
         turn_until=until,
+        base=base,
+        depth=depth,
     )
 
 
@@ -206,7 +309,7 @@ def _landing(row: Row) -> tuple[Landing, dict[str, Any]]:
 
 def _snapshot(row: Row) -> Snapshot:
     (id, dataset, version, delta_version, parent, landing, content_id, layout_digest, columns, rows, size, run,
-     recorded_at, event_from_at, event_to_at) = row  # fmt: skip
+     recorded_at, event_from_at, event_to_at, origin) = row  # fmt: skip
     return Snapshot(
         id=id,
         dataset=dataset,
@@ -223,4 +326,5 @@ def _snapshot(row: Row) -> Snapshot:
         recorded_at=from_micros(recorded_at),
         event_from_at=None if event_from_at is None else from_micros(event_from_at),
         event_to_at=None if event_to_at is None else from_micros(event_to_at),
+        origin=origin or id,
     )

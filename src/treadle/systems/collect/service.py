@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from treadle.ground.clock import Clock, to_micros
-from treadle.ground.errors import did_you_mean
+from treadle.ground.clock import Clock
 from treadle.ground.ids import NewId
 from treadle.kernel.catalog import Refs
 from treadle.kernel.events import EventLog
@@ -21,14 +22,16 @@ from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Reader, Store, Transaction
 from treadle.kernel.vocabulary.datasets import Dataset, RowId, Snapshot
 from treadle.systems.collect import repository as rows_of
-from treadle.systems.collect.data_files import check_hashes
-from treadle.systems.collect.errors import DatasetNameRefused, DatasetNotFound, OutsideInbox, SnapshotNotFound
-from treadle.systems.collect.landing import At, Landings, Order
-from treadle.systems.collect.plans import Part, Plan
-from treadle.systems.collect.ports import GateSession, LandingGate, Source
+from treadle.systems.collect.creating import Creating
+from treadle.systems.collect.data_files import BRANCHES, DATA, check_hashes
+from treadle.systems.collect.deriving import still_there
+from treadle.systems.collect.errors import OutsideInbox, SourceMovedOn
+from treadle.systems.collect.landing import At, Claim, Landings, Order
+from treadle.systems.collect.lookup import Lookup
+from treadle.systems.collect.plans import Input, Part, Plan
+from treadle.systems.collect.ports import Derived, GateSession, LandingGate, Source
 from treadle.systems.collect.reading import Reading
 from treadle.systems.collect.records import (
-    MAIN,
     QUARANTINE,
     Batch,
     CreateDataset,
@@ -37,14 +40,15 @@ from treadle.systems.collect.records import (
     NamedDataset,
     RestoreSnapshot,
     Rows,
-    TagSnapshot,
     WantedRows,
 )
-from treadle.systems.collect.repository import DatasetRow, sql
+from treadle.systems.collect.replacing import in_place_of
+from treadle.systems.collect.repository import DatasetRow
 from treadle.systems.collect.settling import Settling
 from treadle.systems.collect.snapshots import find_rows, scan
 from treadle.systems.collect.sources import FileSource, polars_frame
-from treadle.systems.collect.writing import OnMismatch, Writing, write_batch
+from treadle.systems.collect.workings import Workings
+from treadle.systems.collect.writing import USUAL, Evolution, OnMismatch, OnNewColumn, Writing, write_batch
 
 _NAME = re.compile(r"^[a-z][a-z0-9_.-]{0,99}$")
 _Snapshots = list[Snapshot]
@@ -87,10 +91,21 @@ class Datasets:
         inbox: Path | None = None,
         at: At = _nowhere,
     ) -> None:
-        self._store, self._events, self._refs = store, events, refs
-        self._root, self._clock, self._new_id, self._inbox = root, clock, new_id, inbox
+        self._store, self._root, self._inbox = store, root, inbox
+        self.lookup = Lookup(store, refs, root)
+        self._creating = Creating(store, events, self.lookup, clock, new_id)
         self._settling = Settling(events, refs, root, clock, new_id)
         self._landings = Landings(store, self._settling, root, clock, new_id, at)
+        self.workings = Workings(
+            store=store,
+            events=events,
+            refs=refs,
+            root=root,
+            clock=clock,
+            lookup=self.lookup,
+            creating=self._creating,
+            landings=self._landings,
+        )
 
     def guard(self, gate: LandingGate) -> None:
         """Lets a gate judge every landing from now on."""
@@ -99,7 +114,7 @@ class Datasets:
     @verb("datasets.create", permission="dataset.write", event="dataset.created")
     def create(self, caller: Caller, request: CreateDataset) -> Dataset:
         """Makes a dataset; one of that name stays as it is, and gets an event column if it had none."""
-        return self._ensure(caller, request).dataset
+        return self._creating.ensure(caller, request).dataset
 
     def land(
         self,
@@ -111,27 +126,48 @@ class Datasets:
         key: str | None = None,
         event_column: str | None = None,
         on_mismatch: OnMismatch = "refuse",
+        new_columns: OnNewColumn = "add",
         limit: int | None = None,
     ) -> _Landings:
         """Lands what is new in a source, or a frame (Polars, Arrow, pandas), and answers one landing per batch.
 
-        key: names a frame for good, so that landing it again answers the first landing. limit: at most so many batches.
+        on_mismatch, new_columns: what may become of the dataset's columns, as `Evolution` says. key: names a frame for good, so that landing it again answers the first landing. limit: at most so many batches.
         Raises SchemaMismatch, UnreadableSource and what the source raises; batches that landed before it stay landed.
         """
+        feed: Source = source if hasattr(source, "batches") else _Once(source, key)
+        evolution = Evolution(mismatch=on_mismatch, new_columns=new_columns)
+        each = self.land_each(caller, dataset, feed, run=run, event_column=event_column, evolution=evolution)
+        with contextlib.closing(each):
+            return list(islice(each, limit))
+
+    def land_each(
+        self,
+        caller: Caller,
+        dataset: str,
+        source: Source,
+        *,
+        run: str | None = None,
+        event_column: str | None = None,
+        evolution: Evolution = USUAL,
+    ) -> Generator[Landing]:
+        """Lands what is new in a source, batch by batch: each landing is answered when it stands.
+
+        Raises what `land` raises, and SourceMovedOn when another process lands from the same source at the same time.
+        """
         caller.require("dataset.write")
-        row = self._ensure(caller, CreateDataset(name=dataset, event_column=event_column))
+        row = self._creating.ensure(caller, CreateDataset(name=dataset, event_column=event_column))
         name = row.dataset.name
         self._landings.recover(caller.project, name)
-        feed: Source = source if hasattr(source, "batches") else _Once(source, key)
-        cursor = self._cursor(caller.project, name, feed.name)
-        landed: list[Landing] = []
-        seen = self._seen(caller.project, name)
-        for batch in feed.batches(cursor, seen, lambda: self._types(caller.project, name)):
-            landed.append(self._land(caller, name, feed, batch, cursor, run, on_mismatch))
+        cursor = self.lookup.cursor(caller.project, name, source.name)
+        seen = self.lookup.seen(caller.project, name)
+        for batch in source.batches(cursor, seen, lambda: self.lookup.types(caller.project, name)):
+            landing = self._land(caller, name, source, batch, cursor, run, evolution)
+            if batch.follows and landing.cursor != batch.cursor:
+                raise SourceMovedOn(
+                    f"Another process has landed from the source {source.name!r} meanwhile.", fix="Run it again."
+                )
             cursor = batch.cursor or cursor
-            if limit is not None and len(landed) >= limit:
-                break
-        return landed
+            yield landing
 
     @verb("datasets.land", permission="dataset.write", event="dataset.landed")
     def land_files(self, caller: Caller, request: LandFiles) -> _Landings:
@@ -151,7 +187,13 @@ class Datasets:
         )
         source = FileSource(request.pattern, root=self._inbox, reading=reading)
         return self.land(
-            caller, request.dataset, source, run=request.run, on_mismatch=request.mismatch, limit=request.limit
+            caller,
+            request.dataset,
+            source,
+            run=request.run,
+            on_mismatch=request.mismatch,
+            new_columns=request.new_columns,
+            limit=request.limit,
         )
 
     def admit(
@@ -169,14 +211,38 @@ class Datasets:
         from which on the landing is certain, and given its id. When it raises, nothing has happened.
         """
         caller.require("dataset.write")
-        row = self._get(caller.project, dataset)
+        row = self.lookup.get(caller.project, dataset)
         order = self._order(caller, dataset, "release", "quarantine", None, None, run, {})
 
         def write(landing: str, heartbeat: Callable[[], None]) -> Plan:
-            job = self._writing(caller.project, row, landing, heartbeat, {}, None, "refuse", keep_row_ids=True)
+            job = self._writing(caller.project, row, landing, heartbeat, {}, None, USUAL, keep_row_ids=True)
             return msgspec.structs.replace(write_batch(job, Batch(frames=[frame])), reason="released from quarantine")
 
         return self._landings.land(order, write, claim)
+
+    def derive(self, caller: Caller, dataset: str, derived: Derived, *, claim: Claim) -> Landing:
+        """Lands rows that were made of another dataset's, under their ids, in the place of all that was there.
+
+        claim: as in `admit`. Raises DerivationOvertaken when the dataset moved on meanwhile, and what the rows raise.
+        """
+        caller.require("dataset.write")
+        row = self._creating.ensure(caller, CreateDataset(name=dataset, event_column=derived.event_column))
+        self._landings.recover(caller.project, dataset)
+        head = self.find_snapshot(caller.project, dataset)
+        order = self._order(
+            caller, dataset, derived.kind, derived.source, None, None, derived.run, dict(derived.origin)
+        )
+
+        def write(landing: str, heartbeat: Callable[[], None]) -> Plan:
+            job = self._writing(caller.project, row, landing, heartbeat, {}, derived.session, USUAL, keep_row_ids=True)
+            plan = write_batch(job, Batch(frames=derived.frames, origin=derived.origin))
+            if plan.rows_refused:
+                self._creating.ensure_quarantine(caller, row)
+            plan = in_place_of(plan, dataset, head, job.folder)
+            uses = [Input(role=role, digest=content, producer=made_by) for role, content, made_by in derived.inputs]
+            return msgspec.structs.replace(plan, inputs=uses, reason=derived.reason)
+
+        return self._landings.land(order, write, still_there(caller.project, dataset, head, self._root, claim))
 
     @verb("datasets.list", permission="dataset.read")
     def list(self, caller: Caller) -> list[DatasetSummary]:
@@ -193,32 +259,21 @@ class Datasets:
     @verb("datasets.history", permission="dataset.read")
     def history(self, caller: Caller, request: NamedDataset) -> _Snapshots:
         """Every snapshot of a dataset, oldest first, without file lists."""
-        self._get(caller.project, request.name)
+        self.lookup.get(caller.project, request.name)
         with self._store.read() as reader:
             return rows_of.list_snapshots(reader, caller.project, request.name)
 
     @verb("datasets.landings", permission="dataset.read")
     def landings(self, caller: Caller, request: NamedDataset) -> _Landings:
         """Every landing of a dataset, oldest first, with those that were abandoned."""
-        self._get(caller.project, request.name)
+        self.lookup.get(caller.project, request.name)
         with self._store.read() as reader:
             return rows_of.landings_of(reader, caller.project, request.name)
 
-    @verb("datasets.tag", permission="dataset.write", event="ref.moved")
-    def tag(self, caller: Caller, request: TagSnapshot) -> Snapshot:
-        """Gives a snapshot a name; a name that is taken moves, and its history stays."""
-        if not _TAG.match(request.tag) or request.tag == MAIN or request.tag.isdecimal():
-            raise DatasetNameRefused(
-                f"{request.tag!r} cannot be a tag.",
-                why=f"A tag has letters, digits, '_', '.' and '-', is no bare number, and not {MAIN!r}.",
-            )
-        snapshot = self.snapshot(caller.project, request.name, request.at)
-        name = f"dataset/{request.name}@{request.tag}"
-        reason = request.reason or f"tagged version {snapshot.version}"
-        self._store.write(
-            lambda tx: self._refs.move(tx, caller.project, name, snapshot.id, actor=caller.actor, reason=reason)
-        )
-        return snapshot
+    def newest_appends(self, project: str, dataset: str, limit: int) -> _Landings:
+        """The newest landings of what sources and frames brought, also of no rows, oldest first."""
+        with self._store.read() as reader:
+            return rows_of.newest_appends(reader, project, dataset, limit)
 
     @verb("datasets.restore", permission="dataset.write", event="dataset.restored")
     def restore(self, caller: Caller, request: RestoreSnapshot) -> Snapshot:
@@ -228,9 +283,11 @@ class Datasets:
         """
         project = caller.project
         wanted = self.snapshot(project, request.name, request.at)
+        row = self.lookup.get(project, request.name)
 
         def write(landing: str, heartbeat: Callable[[], None]) -> Plan:
-            head = self.snapshot(project, request.name)
+            self._landings.adopt(project, row.dataset.name)
+            head = self.snapshot(project, row.dataset.name)
             have, want = ({f.path: f for f in s.files} for s in (head, wanted))
             part = Part(
                 dataset=request.name,
@@ -238,12 +295,14 @@ class Datasets:
                 added=[file for path, file in want.items() if path not in have],
                 removed=[file for path, file in have.items() if path not in want],
                 content_id=wanted.content_id,
+                origin=wanted.origin,
+                on=head.id,
             )
             return Plan(parts=[part], reason=request.reason or f"restored version {wanted.version}")
 
         order = self._order(caller, request.name, "restore", f"version {wanted.version}", None, None, None, {})
-        self._landings.land(order, write)
-        return self.snapshot(project, request.name)
+        landing = self._landings.land_again(order, write)
+        return self.snapshot(project, request.name, landing.snapshot)
 
     @verb("datasets.rows", permission="dataset.read")
     def rows(self, caller: Caller, request: WantedRows) -> Rows:
@@ -254,7 +313,7 @@ class Datasets:
     @verb("datasets.adopt", permission="dataset.write", event="dataset.adopted")
     def adopt(self, caller: Caller, request: NamedDataset) -> _Snapshots:
         """Makes snapshots of what other engines have committed to the table. Landings do so by themselves."""
-        self._get(caller.project, request.name)
+        self.lookup.get(caller.project, request.name)
         return self._landings.adopt(caller.project, request.name)
 
     def recover(self, project: str) -> Sequence[str]:
@@ -266,33 +325,32 @@ class Datasets:
 
         Raises DatasetNotFound, SnapshotNotFound.
         """
-        row = self._get(project, dataset)
-        with self._store.read() as reader:
-            found = self._resolve(reader, project, row, at)
-            if found is None:
-                raise self._no_snapshot(reader, project, row, at)
-            return rows_of.with_files(reader, project, found)
+        return self.lookup.snapshot(project, dataset, at)
 
     def find_snapshot(self, project: str, dataset: str) -> Snapshot | None:
         """The newest snapshot, or None when the dataset is unknown or empty."""
-        found = self._head(project, dataset)
+        found = self.lookup.head(project, dataset)
         if found is None:
             return None
         with self._store.read() as reader:
             return rows_of.with_files(reader, project, found)
 
+    def event_column(self, project: str, dataset: str) -> str | None:
+        """The column that says when a row's event happened, if the dataset has one."""
+        return self.lookup.get(project, dataset).dataset.event_column
+
     def scan(self, project: str, snapshot: Snapshot) -> pl.LazyFrame:
         """The rows of a snapshot, with `_landing` and `_row`. Reads our file list, never the table's log."""
-        return scan(self._folder(project, snapshot), snapshot)
+        return scan(self.lookup.folder(project, snapshot), snapshot)
 
     def find_rows(self, project: str, dataset: str, wanted: Sequence[RowId], at: str | None = None) -> pl.DataFrame:
         """Rows by their ids, in that order. Raises RowNotFound."""
         snapshot = self.snapshot(project, dataset, at)
-        return find_rows(self._folder(project, snapshot), snapshot, wanted)
+        return find_rows(self.lookup.folder(project, snapshot), snapshot, wanted)
 
     def verify(self, project: str, snapshot: Snapshot) -> None:
         """Reads every file of a snapshot and compares its digest. Raises DataFileCorrupt."""
-        check_hashes(self._folder(project, snapshot), snapshot.files)
+        check_hashes(self.lookup.folder(project, snapshot), snapshot.files)
 
     def _land(
         self,
@@ -302,19 +360,21 @@ class Datasets:
         batch: Batch,
         cursor: str | None,
         run: str | None,
-        on_mismatch: OnMismatch,
+        evolution: Evolution,
     ) -> Landing:
-        row = self._get(caller.project, name)
-        order = self._order(caller, name, "append", source.name, cursor, batch.key, run, dict(batch.origin))
+        row = self.lookup.get(caller.project, name)
+        kind = "replace" if batch.replaces else "append"
+        order = self._order(caller, name, kind, source.name, cursor, batch.key, run, dict(batch.origin))
 
         def write(landing: str, heartbeat: Callable[[], None]) -> Plan:
             gate = self._settling.gate
             session = gate.open(caller.project, name, landing) if gate is not None else None
-            job = self._writing(caller.project, row, landing, heartbeat, source.types, session, on_mismatch)
+            job = self._writing(caller.project, row, landing, heartbeat, source.types, session, evolution)
+            head = self.find_snapshot(caller.project, name) if batch.replaces else None  # before anything is read
             plan = write_batch(job, batch)
             if plan.rows_refused:
-                self._ensure_quarantine(caller, row)
-            return plan
+                self._creating.ensure_quarantine(caller, row)
+            return in_place_of(plan, name, head, job.folder) if batch.replaces else plan
 
         return self._landings.land(order, write)
 
@@ -326,12 +386,12 @@ class Datasets:
         heartbeat: Callable[[], None],
         types: Mapping[str, str],
         session: GateSession | None,
-        on_mismatch: OnMismatch,
+        evolution: Evolution,
         *,
         keep_row_ids: bool = False,
     ) -> Writing:
         name = row.dataset.name
-        head, aside = self._head(project, name), self._head(project, name + QUARANTINE)
+        head, aside = self.lookup.head(project, name), self.lookup.head(project, name + QUARANTINE)
         table = self._landings.table(row.dataset)
         stored = {column.name: column.type for column in table.columns()}
         return Writing(
@@ -344,8 +404,9 @@ class Datasets:
             types={**types, **(session.types if session is not None else {}), **stored},
             event_column=row.dataset.event_column,
             gate=session,
-            on_mismatch=on_mismatch,
+            evolution=evolution,
             heartbeat=heartbeat,
+            below=DATA if row.dataset.branch_of is None else BRANCHES,
             keep_row_ids=keep_row_ids,
         )
 
@@ -372,98 +433,6 @@ class Datasets:
             origin=origin,
         )
 
-    def _ensure(self, caller: Caller, request: CreateDataset) -> DatasetRow:
-        if not _NAME.match(request.name) or request.name.endswith(QUARANTINE):
-            raise DatasetNameRefused(
-                f"{request.name!r} cannot be a dataset's name.",
-                why=f"A name has lower-case letters, digits, '_', '.' and '-', begins with a letter, has at most 100 of "
-                f"them, and does not end in {QUARANTINE!r}.",
-            )
-        with self._store.read() as reader:
-            row = rows_of.find_dataset(reader, caller.project, request.name, self._root)
-        if row is None:
-            self._insert(caller, request.name, self._new_id("data"), request.description, request.event_column)
-        elif request.event_column is not None and row.dataset.event_column is None:
-            values = {"project": caller.project, "name": request.name, "event_column": request.event_column}
-            self._store.write(lambda tx: tx.execute(sql.set_event_column, values))
-        else:
-            return row
-        return self._get(caller.project, request.name)
-
-    def _ensure_quarantine(self, caller: Caller, row: DatasetRow) -> None:
-        name = row.dataset.name + QUARANTINE
-        with self._store.read() as reader:
-            if rows_of.find_dataset(reader, caller.project, name, self._root) is not None:
-                return
-        folder = Path(row.dataset.location + QUARANTINE).name
-        description = f"Rows that were refused for {row.dataset.name}."
-        self._insert(caller, name, folder, description, row.dataset.event_column)
-
-    def _insert(self, caller: Caller, name: str, folder: str, description: str, event_column: str | None) -> None:
-        values = {
-            "project": caller.project,
-            "name": name,
-            "id": folder,
-            "folder": folder,
-            "description": description,
-            "event_column": event_column,
-            "recorded_at": to_micros(self._clock()),
-        }
-
-        def work(tx: Any) -> None:
-            if tx.execute(sql.insert_dataset, values) == 1:
-                body = {"dataset": folder, "event_column": event_column}
-                self._events.append(
-                    tx,
-                    project=caller.project,
-                    kind="dataset.created",
-                    subject=f"dataset/{name}",
-                    actor=caller.actor,
-                    body=body,
-                )
-
-        self._store.write(work)
-
-    def _get(self, project: str, name: str) -> DatasetRow:
-        with self._store.read() as reader:
-            row = rows_of.find_dataset(reader, project, name, self._root)
-            if row is not None:
-                return row
-            known = [other.dataset.name for other in rows_of.list_datasets(reader, project, self._root)]
-        raise DatasetNotFound(
-            f"There is no dataset {name!r}.",
-            why=did_you_mean(name, known),
-            fix="List them with: treadle datasets list",
-            dataset=name,
-        )
-
-    def _resolve(self, reader: Reader, project: str, row: DatasetRow, at: str | None) -> Snapshot | None:
-        name = row.dataset.name
-        if at is None:
-            return rows_of.find_snapshot(reader, project, row.head_snapshot) if row.head_snapshot else None
-        if at.isdecimal():
-            return rows_of.find_snapshot_by_version(reader, project, name, int(at))
-        if at.startswith("snap_"):
-            found = rows_of.find_snapshot(reader, project, at)
-            return found if found is not None and found.dataset == name else None
-        ref = self._refs.find(reader, project, f"dataset/{name}@{at}")
-        if ref is not None:
-            return rows_of.find_snapshot(reader, project, ref.target)
-        moment = _moment(at)
-        return None if moment is None else rows_of.find_snapshot_by_time(reader, project, name, to_micros(moment))
-
-    def _no_snapshot(self, reader: Reader, project: str, row: DatasetRow, at: str | None) -> SnapshotNotFound:
-        name = row.dataset.name
-        known = [ref.name.partition("@")[2] for ref in self._refs.list(reader, project, f"dataset/{name}@")]
-        why = f"Its newest version is {row.head_version}. {did_you_mean(at, known) if at else ''}".strip()
-        return SnapshotNotFound(
-            f"There is no snapshot {at!r} of the dataset {name!r}." if at else f"The dataset {name!r} is empty.",
-            why=why if row.head_version else "Nothing has landed in it yet.",
-            fix=f"List them with: treadle datasets history {name}",
-            dataset=name,
-            wanted=at,
-        )
-
     def _summary(self, reader: Reader, project: str, row: DatasetRow) -> DatasetSummary:
         head = rows_of.find_snapshot(reader, project, row.head_snapshot) if row.head_snapshot else None
         return DatasetSummary(
@@ -476,34 +445,6 @@ class Datasets:
             updated_at=head.recorded_at if head else row.dataset.recorded_at,
         )
 
-    def _head(self, project: str, dataset: str) -> Snapshot | None:
-        """The newest snapshot without its files: what a landing needs to know, at a cost that does not grow."""
-        with self._store.read() as reader:
-            row = rows_of.find_dataset(reader, project, dataset, self._root)
-            if row is None or row.head_snapshot is None:
-                return None
-            return rows_of.find_snapshot(reader, project, row.head_snapshot)
-
-    def _folder(self, project: str, snapshot: Snapshot) -> Path:
-        return Path(self._get(project, snapshot.dataset).dataset.location)
-
-    def _cursor(self, project: str, dataset: str, source: str) -> str | None:
-        values = {"project": project, "dataset": dataset, "source": source}
-        with self._store.read() as reader:
-            row = reader.find(sql.find_cursor, values)
-        return None if row is None else str(row[0])
-
-    def _seen(self, project: str, dataset: str) -> Callable[[str], bool]:
-        def seen(key: str) -> bool:
-            with self._store.read() as reader:
-                return rows_of.find_landing_by_key(reader, project, dataset, key) is not None
-
-        return seen
-
-    def _types(self, project: str, dataset: str) -> dict[str, str]:
-        head = self._head(project, dataset)
-        return {} if head is None else {column.name: column.type for column in head.columns}
-
 
 class _Once:
     """A frame as a source: one batch."""
@@ -514,11 +455,3 @@ class _Once:
 
     def batches(self, cursor: str | None, seen: Any, known: Any) -> Iterator[Batch]:
         yield Batch(frames=[polars_frame(self._frame)], key=self._key)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

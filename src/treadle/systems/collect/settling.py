@@ -15,10 +15,10 @@ from treadle.kernel.events import EventLog
 from treadle.kernel.store import Reader, Transaction
 from treadle.kernel.vocabulary.datasets import DataFile, Snapshot
 from treadle.systems.collect.adopting import Adoption
-from treadle.systems.collect.errors import LandingTakenOver
-from treadle.systems.collect.plans import Part, Plan, content_after, layout_after
+from treadle.systems.collect.errors import DatasetProtected, LandingTakenOver
+from treadle.systems.collect.plans import Merge, Part, Plan, content_after, layout_after
 from treadle.systems.collect.ports import LandingGate, Settled
-from treadle.systems.collect.records import MAIN, QUARANTINE, Landing
+from treadle.systems.collect.records import QUARANTINE, Landing
 from treadle.systems.collect.repository import (
     DatasetRow,
     file_values,
@@ -31,6 +31,9 @@ from treadle.systems.collect.repository import (
 
 KIND = "snapshot"
 
+_EVENTS = {"restore": "dataset.restored", "compact": "dataset.compacted"}
+"""The events of landings that bring no row. A merge does: whoever waits for the dataset to land is told of it."""
+
 
 class Settling:
     """Writes what a landing makes. Every method takes the caller's transaction and touches nothing else."""
@@ -40,6 +43,21 @@ class Settling:
         self._clock, self._new_id = clock, new_id
         self._artifacts, self._lineage, self._runs = ArtifactRows(), LineageRows(), RunRows()
         self.gate: LandingGate | None = None
+
+    def check_open(self, reader: Reader, project: str, dataset: str) -> None:
+        """Raises DatasetProtected where the name that would follow the landing is protected.
+
+        It is asked before anything is written: what is committed to the table comes to stand, whatever is said meanwhile.
+        """
+        row = find_dataset(reader, project, dataset, self._root)
+        head = None if row is None else self._refs.find(reader, project, row.ref)
+        if head is not None and head.protection is not None:
+            raise DatasetProtected(
+                f"Nothing lands in {dataset!r}.",
+                why=f"{head.name} is protected, and a new snapshot can have neither evidence nor approvals before it is there.",
+                fix=f"Land on a branch (treadle datasets branch {dataset} NAME), or take the protection away.",
+                dataset=dataset,
+            )
 
     def files_of(self, reader: Reader, project: str, snapshot: Snapshot | None) -> dict[str, DataFile]:
         """The files of a snapshot by path."""
@@ -56,14 +74,18 @@ class Settling:
             row,
             parent,
             part,
-            content_id=part.content_id or content_after(parent, part.content or ""),
+            content_id=_content(parent, part),
             delta_version=delta_version,
             landing=landing.id,
             run=run,
         )
         self._store(tx, project, row, snapshot, part.added, part.removed)
-        name = f"dataset/{row.dataset.name}@{MAIN}"
-        self._refs.move(tx, project, name, snapshot.id, actor=landing.actor, reason=reason or f"landed {landing.id}")
+        for path, blobs in part.blobs.items():
+            for blob, size in blobs.items():
+                named = {"project": project, "dataset": row.dataset.name, "path": path, "blob": blob, "size": size}
+                tx.execute(sql.name_blob, named)
+        said = reason or f"landed {landing.id}"
+        self._refs.move(tx, project, row.ref, snapshot.id, actor=landing.actor, reason=said, is_due=True)
         return snapshot
 
     def adopt(
@@ -84,6 +106,7 @@ class Settling:
                     columns=list(adoption.columns),
                     added=list(adoption.added),
                     removed=list(adoption.removed),
+                    moves_rows=inherited is not None,
                 ),
                 content_id=inherited or content_after(parent, adoption.content or ""),
                 delta_version=adoption.delta_version,
@@ -93,7 +116,7 @@ class Settling:
             self._store(tx, project, fresh, snapshot, adoption.added, adoption.removed)
             actor = f"foreign:{adoption.operation.lower()}"
             name = row.dataset.name
-            self._refs.move(tx, project, f"dataset/{name}@{MAIN}", snapshot.id, actor=actor, reason="adopted")
+            self._refs.move(tx, project, row.ref, snapshot.id, actor=actor, reason="adopted", is_due=True)
             body = {
                 "snapshot": snapshot.id,
                 "version": snapshot.version,
@@ -160,8 +183,16 @@ class Settling:
         if plan.cursor is not None:
             cursor = {"dataset": landing.dataset, "source": source, "cursor": plan.cursor, "landing": landing.id}
             tx.execute(sql.move_cursor, {"project": project, **cursor, "updated_at": now})
+        if plan.merge is not None and main is not None:
+            self._take_over(tx, project, landing, plan.merge, main, now)
         for snapshot in made.values():
             self._trace(tx, project, run, snapshot, now)
+        if landing.run is None:  # a run that asked for the landing has named its inputs itself
+            uses = [
+                Edge(run=run, direction="in", role=one.role, digest=one.digest, producer=one.producer)
+                for one in plan.inputs
+            ]
+            self._lineage.record(tx, project, uses)
         self._announce(tx, project, landing, plan, made)
         if self.gate is not None:
             self.gate.record(tx, self._settled(project, landing, plan, run, made), plan.verdict)
@@ -194,6 +225,7 @@ class Settling:
             bytes=size,
             run=run,
             recorded_at=self._clock(),
+            origin=parent.origin if part.moves_rows and parent else part.origin,
             event_from_at=_moment(part.event_from_at),
             event_to_at=_moment(part.event_to_at),
         )
@@ -209,14 +241,31 @@ class Settling:
     ) -> None:
         name = row.dataset.name
         tx.execute(sql.insert_snapshot, snapshot_values(project, snapshot))
-        gone = [{"project": project, "dataset": name, "path": f.path, "version": snapshot.version} for f in removed]
-        if gone:
+        gone = file_values(project, name, snapshot.version, removed)
+        if row.base is not None:
+            for values in gone:
+                if tx.execute(sql.remove_file, values) == 0:  # it is the base's
+                    tx.execute(sql.take_away_file, values)
+        elif gone:
             tx.execute_many(sql.remove_file, gone)
         if added:
-            tx.execute_many(sql.insert_file, file_values(project, name, snapshot.version, added))
+            tx.execute_many(sql.insert_file, file_values(project, name, snapshot.version, added, row.depth))
         head = {"version": snapshot.version, "snapshot": snapshot.id, "delta_version": snapshot.delta_version}
         if tx.execute(sql.move_head, {"project": project, "name": name, **head}) != 1:
             raise LandingTakenOver(f"The dataset {name!r} has moved on while a landing was settled.")
+
+    def _take_over(
+        self, tx: Transaction, project: str, landing: Landing, merge: Merge, main: Snapshot, now: int
+    ) -> None:
+        """A branch's landings become main's, and main's sources stand where the branch's stood."""
+        moved = {"project": project, "main": main.dataset, "name": merge.branch}
+        tx.execute(sql.take_landings, moved | {"snapshot": main.id, "version": main.version})
+        for source, (cursor, by) in merge.cursors.items():
+            values = {"project": project, "dataset": main.dataset, "source": source, "cursor": cursor, "landing": by}
+            tx.execute(sql.move_cursor, values | {"updated_at": now})
+        body = {"branch": merge.branch, "snapshot": main.id, "version": main.version}
+        subject = f"dataset/{main.dataset}"
+        self._events.append(tx, project=project, kind="dataset.merged", subject=subject, actor=landing.actor, body=body)
 
     def _trace(self, tx: Transaction, project: str, run: str, snapshot: Snapshot, now: int) -> None:
         inline = canonical_json({"snapshot": snapshot.id, "dataset": snapshot.dataset, "version": snapshot.version})
@@ -229,7 +278,7 @@ class Settling:
             meta={"dataset": snapshot.dataset, "rows": snapshot.rows, "version": snapshot.version},
         )
         self._artifacts.record_one(tx, project, artifact, now)
-        role = f"{snapshot.dataset}@{snapshot.version}"
+        role = f"{snapshot.dataset}{':' if '@' in snapshot.dataset else '@'}{snapshot.version}"
         edge = Edge(run=run, direction="out", role=role, digest=snapshot.content_id, producer=run)
         self._lineage.record(tx, project, [edge])
 
@@ -249,7 +298,7 @@ class Settling:
             "rows_kept": plan.rows_kept,
             "rows_refused": plan.rows_refused,
         }
-        kind = "dataset.restored" if landing.kind == "restore" else "dataset.landed"
+        kind = _EVENTS.get(landing.kind, "dataset.landed")
         event_at = main.event_to_at if main else None
         self._events.append(
             tx,
@@ -265,6 +314,7 @@ class Settling:
         return Settled(
             project=project,
             landing=landing.id,
+            kind=landing.kind,
             dataset=landing.dataset,
             actor=landing.actor,
             run=run,
@@ -274,6 +324,12 @@ class Settling:
             rows_refused=plan.rows_refused,
             refused_by=plan.refused_by,
         )
+
+
+def _content(parent: Snapshot | None, part: Part) -> str:
+    if part.moves_rows and parent is not None:
+        return parent.content_id
+    return part.content_id or content_after(parent, part.content or "")
 
 
 def _moment(micros: int | None) -> datetime | None:

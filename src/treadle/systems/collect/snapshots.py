@@ -19,7 +19,7 @@ def scan(folder: Path, snapshot: Snapshot) -> pl.LazyFrame:
     Columns that a file lacks are null. Cost: one stat a file; reading is Polars' own, with its push-down of columns and
     filters. Raises DataFileCorrupt for a file that is missing or of another size.
     """
-    return _scan(folder, snapshot, snapshot.files)
+    return scan_files(folder, snapshot, snapshot.files)
 
 
 def find_rows(folder: Path, snapshot: Snapshot, wanted: Sequence[RowId]) -> pl.DataFrame:
@@ -35,7 +35,7 @@ def find_rows(folder: Path, snapshot: Snapshot, wanted: Sequence[RowId]) -> pl.D
     ).with_row_index("_order")
     with panics_as_errors(f"A file of {snapshot.dataset} version {snapshot.version}"):
         rows = (
-            _scan(folder, snapshot, files)
+            scan_files(folder, snapshot, files)
             .filter(pl.col(LANDING).is_in(sorted(landings)))
             .join(ids.lazy(), on=[LANDING, ROW], how="inner")
             .sort("_order")
@@ -52,7 +52,8 @@ def find_rows(folder: Path, snapshot: Snapshot, wanted: Sequence[RowId]) -> pl.D
     return rows.drop("_order")
 
 
-def _scan(folder: Path, snapshot: Snapshot, files: Sequence[DataFile]) -> pl.LazyFrame:
+def scan_files(folder: Path, snapshot: Snapshot, files: Sequence[DataFile]) -> pl.LazyFrame:
+    """The rows of some of a snapshot's files, in its columns."""
     schema = schema_of(snapshot.columns)
     void = [name for name, dtype in schema.items() if isinstance(dtype, pl.Null)]
     stored = {name: dtype for name, dtype in schema.items() if name not in void}

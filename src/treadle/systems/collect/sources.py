@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from treadle.ground.frames import to_polars
-from treadle.systems.collect.reading import Reading, read_file
+from treadle.systems.collect.reading import Reading, is_large, read_file, read_pieces
 from treadle.systems.collect.records import Batch
 
 
@@ -46,10 +46,17 @@ class FileSource:
             if seen(key):
                 continue
             newest = max(newest, path)
-            full = self._root / path
-            content = read_file(full, self._reading, {**known(), **self.types})
-            origin = {"path": path, "sha256": content.sha256, "bytes": content.size}
-            yield Batch(frames=[content.frame], key=key, cursor=newest, malformed=content.malformed, origin=origin)
+            yield self._batch(path, key, newest, {**known(), **self.types})
+
+    def _batch(self, path: str, key: str, cursor: str, known: Mapping[str, str]) -> Batch:
+        full = self._root / path
+        if is_large(full):
+            pieces = read_pieces(full, self._reading, known)
+            pieces.facts["path"] = path
+            return Batch(frames=pieces.frames, key=key, cursor=cursor, malformed=pieces.malformed, origin=pieces.facts)
+        content = read_file(full, self._reading, known)
+        origin = {"path": path, "sha256": content.sha256, "bytes": content.size}
+        return Batch(frames=[content.frame], key=key, cursor=cursor, malformed=content.malformed, origin=origin)
 
     def paths(self) -> list[str]:
         """The paths that match now, sorted."""

@@ -1,7 +1,7 @@
 """The tables of collect: datasets, landings (first of all their intents), snapshots, the files that they hold, cursors.
 
 A snapshot's file list is the rows of `data_file` that were added at or before its version and not removed by then; so a
-landing writes its own files' rows and nothing that grows with the table.
+landing writes its own files' rows and nothing that grows with the table. A branch begins with its base's list, without a copy.
 """
 
 from __future__ import annotations
@@ -27,8 +27,19 @@ dataset = Table(
     text("turn_owner", optional=True),
     whole("turn_until", optional=True),
     whole("recorded_at"),
+    text("branch_of", optional=True),
+    text("base", optional=True),
+    whole("depth"),
+    Index(
+        "ix_dataset_branch_of",
+        "project",
+        "branch_of",
+        sqlite_where=sql_text("branch_of is not null"),
+        postgresql_where=sql_text("branch_of is not null"),
+    ),
     sqlite_with_rowid=False,
-    comment="`turn` is the landing that is being committed now: one at a time for a dataset and its quarantine.",
+    comment="`turn` is the landing that is being committed now: one at a time for a dataset and its quarantine. A branch is "
+    "a row named `dataset@branch`: `base` is the snapshot that it began at, `depth` how many branches lie between it and main.",
 )
 
 landing = Table(
@@ -100,7 +111,9 @@ snapshot = Table(
     whole("recorded_at"),
     whole("event_from_at", optional=True),
     whole("event_to_at", optional=True),
+    text("origin", optional=True),
     Index("uq_snapshot_version", "project", "dataset", "version", unique=True),
+    Index("ix_snapshot_origin", "project", "origin"),
     sqlite_with_rowid=False,
 )
 
@@ -116,7 +129,19 @@ data_file = Table(
     whole("size"),
     whole("rows"),
     text("stats"),
+    text("place"),
+    whole("condemned_at", optional=True),
+    whole("deleted_at", optional=True),
+    Index("ix_data_file_path", "project", "path"),
+    Index(
+        "ix_data_file_condemned",
+        "project",
+        "condemned_at",
+        sqlite_where=sql_text("condemned_at is not null and deleted_at is null"),
+        postgresql_where=sql_text("condemned_at is not null and deleted_at is null"),
+    ),
     sqlite_with_rowid=False,
+    comment="`place` orders the files of a snapshot. A row of a branch with added_version 0 takes a file of its base away.",
 )
 
 source_cursor = Table(
@@ -129,4 +154,17 @@ source_cursor = Table(
     text("landing"),
     whole("updated_at"),
     sqlite_with_rowid=False,
+)
+
+manifest_blob = Table(
+    "manifest_blob",
+    metadata,
+    project(),
+    text("path", key=True),
+    text("blob", key=True),
+    text("dataset"),
+    whole("size"),
+    Index("ix_manifest_blob_blob", "blob"),
+    sqlite_with_rowid=False,
+    comment="The blobs that the rows of a data file name: of a dataset of files, whose bytes are kept for as long as it.",
 )

@@ -16,6 +16,7 @@ import polars as pl
 
 from treadle.ground.clock import to_micros
 from treadle.ground.digests import of_json
+from treadle.ground.errors import did_you_mean
 from treadle.ground.frames import frame_digest
 from treadle.kernel.vocabulary.datasets import LANDING, ROW, ROW_COLUMNS, Column, DataFile
 from treadle.systems.collect.columns import (
@@ -24,10 +25,12 @@ from treadle.systems.collect.columns import (
     columns_of,
     fit,
     merged,
+    plainly,
     schema_of,
+    stored_type,
     type_of,
 )
-from treadle.systems.collect.data_files import ROWS_PER_FILE, write_data_file
+from treadle.systems.collect.data_files import DATA, ROWS_PER_FILE, write_data_file
 from treadle.systems.collect.errors import SchemaMismatch
 from treadle.systems.collect.plans import Part, Plan
 from treadle.systems.collect.ports import GateSession
@@ -37,6 +40,22 @@ MALFORMED = "collect.malformed"
 MISFIT = "collect.type"
 
 OnMismatch = Literal["refuse", "quarantine"]
+OnNewColumn = Literal["add", "refuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evolution:
+    """What a landing may do to a dataset's columns.
+
+    mismatch: whether rows that do not fit end the landing or go to quarantine. new_columns: whether a column that the
+    dataset does not have is added, or ends the landing.
+    """
+
+    mismatch: OnMismatch = "refuse"
+    new_columns: OnNewColumn = "add"
+
+
+USUAL = Evolution()
 
 
 @dataclass(kw_only=True)
@@ -44,6 +63,7 @@ class _Output:
     """The files of one dataset, as they are written."""
 
     folder: Path
+    below: str
     landing: str
     event_column: str | None
     heartbeat: Callable[[], None]
@@ -60,8 +80,8 @@ class _Output:
 
     def _write(self, frame: pl.DataFrame) -> None:
         self.columns = merged(self.columns, columns_of(frame))
-        decided = frame.select(c for c in frame.columns if not isinstance(frame.schema[c], pl.Null))
-        name = f"data/{self.landing}-{len(self.files):05d}.parquet"
+        decided = frame.select(name for name, dtype in frame.schema.items() if not isinstance(dtype, pl.Null))
+        name = f"{self.below}/{self.landing}-{len(self.files):05d}.parquet"
         self.files.append(write_data_file(self.folder, name, decided, stats_of=self._stats_of()))
         self.digests.append(frame_digest(decided.drop(ROW_COLUMNS, strict=False)))
         self.rows += frame.height
@@ -107,8 +127,10 @@ class Writing:
     types: Mapping[str, str]
     event_column: str | None
     gate: GateSession | None
-    on_mismatch: OnMismatch
+    evolution: Evolution
     heartbeat: Callable[[], None]
+    below: str = DATA
+    """The folder below the dataset's, in which files are put."""
     keep_row_ids: bool = False
     """Whether the frames bring `_landing` and `_row` along (rows that come back from a quarantine)."""
 
@@ -132,7 +154,7 @@ def write_batch(job: Writing, batch: Batch) -> Plan:
             fitted = judged.kept
             if judged.refused.height:
                 refused_by.update(_rule_counts(judged.refused))
-                aside.add(judged.refused.with_columns(pl.lit(None, pl.String).alias(RAW)))
+                aside.add(_with_raw(judged.refused))
         if fitted.height:
             out.add(fitted)
     broken = _malformed(job, batch, first_row)
@@ -165,11 +187,17 @@ _QUARANTINE_TYPES = (
 def _output(job: Writing, folder: Path, columns: Sequence[Column]) -> _Output:
     return _Output(
         folder=folder,
+        below=job.below,
         landing=job.landing,
         event_column=job.event_column,
         heartbeat=job.heartbeat,
         columns=tuple(columns),
     )
+
+
+def _with_raw(refused: pl.DataFrame) -> pl.DataFrame:
+    """The refused rows with what the gate says of their text; mostly it says nothing."""
+    return refused if RAW in refused.columns else refused.with_columns(pl.lit(None, pl.String).alias(RAW))
 
 
 def _fitted(
@@ -178,6 +206,8 @@ def _fitted(
     """The rows that fit the columns, and those that do not, as rows of the quarantine."""
     original = frame.drop(ROW_COLUMNS, strict=False) if job.keep_row_ids else frame
     check_names(original.columns, known)
+    if job.evolution.new_columns == "refuse" and job.known:
+        _check_known(job, original.columns)
     wanted = {name: type_of(kind) for name, kind in job.types.items()}
     wanted |= {name: dtype for name, dtype in schema_of(known).items() if not isinstance(dtype, pl.Null)}
     fitted, misfits = fit(original, wanted)
@@ -190,17 +220,16 @@ def _fitted(
     whole = _with_known(whole, known)
     if misfits.width == 0:
         return whole, None
-    if job.on_mismatch == "refuse":
+    if job.evolution.mismatch == "refuse":
         raise _mismatch(job, original, misfits, wanted, first_row)
     return _divide(whole, original, misfits)
 
 
 def _with_known(frame: pl.DataFrame, known: Sequence[Column]) -> pl.DataFrame:
     """The frame with the dataset's columns first and in their order; those that the source lacks are null."""
-    present = set(frame.columns)
+    present, names = set(frame.columns), {column.name: None for column in known}
     absent = [pl.lit(None, type_of(c.type)).alias(c.name) for c in known if c.name not in present]
-    names = [c.name for c in known] + [name for name in frame.columns if name not in {c.name for c in known}]
-    return frame.with_columns(absent).select(names)
+    return frame.with_columns(absent).select([*names, *(name for name in frame.columns if name not in names)])
 
 
 def _divide(whole: pl.DataFrame, original: pl.DataFrame, misfits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -211,7 +240,9 @@ def _divide(whole: pl.DataFrame, original: pl.DataFrame, misfits: pl.DataFrame) 
             for name in misfits.columns
         ).alias(RULES)
     )
-    raw = [json.dumps(row, default=str, ensure_ascii=False) for row in original.filter(bad).iter_rows(named=True)]
+    raw = [
+        json.dumps(row, default=str, ensure_ascii=False) for row in plainly(original.filter(bad)).iter_rows(named=True)
+    ]
     aside = whole.filter(bad).select(ROW_COLUMNS)
     aside = pl.concat([aside, rules, pl.DataFrame({RAW: pl.Series(raw, dtype=pl.String)})], how="horizontal")
     return whole.filter(~bad), aside
@@ -238,16 +269,30 @@ def _rule_counts(refused: pl.DataFrame) -> dict[str, int]:
     return dict(first.iter_rows())
 
 
+def _check_known(job: Writing, names: Sequence[str]) -> None:
+    known = [column.name for column in job.known]
+    new = [name for name in names if name not in set(known)]
+    if new:
+        raise SchemaMismatch(
+            f"The source has {len(new)} columns that the dataset {job.dataset!r} does not have; the first is {new[0]!r}.",
+            why=f"This landing was told to add none. {did_you_mean(new[0], known)}".strip(),
+            fix="Leave the columns out in the source, or land with new_columns='add'.",
+            dataset=job.dataset,
+            columns=new[:20],
+        )
+
+
 def _mismatch(
     job: Writing, frame: pl.DataFrame, misfits: pl.DataFrame, wanted: Mapping[str, pl.DataType], first_row: int
 ) -> SchemaMismatch:
     name = misfits.columns[0]
     where = misfits[name].arg_true()
-    example: Any = frame[name][where[0]]
+    example: Any = plainly(frame.select(name)[int(where[0])]).item()
+    holds = wanted.get(name) or stored_type(name, frame.schema[name])
     others = f" So do {len(misfits.columns) - 1} more columns." if len(misfits.columns) > 1 else ""
     return SchemaMismatch(
         f"{len(where):,} values of the column {name!r} do not fit the dataset {job.dataset!r}.",
-        why=f"The column holds {wanted[name]}; row {first_row + where[0]} has {example!r}.{others}",
+        why=f"The column holds {holds}; row {first_row + where[0]} has {example!r}.{others}",
         fix="Mend the source, or land with mismatch='quarantine' to put such rows aside.",
         dataset=job.dataset,
         column=name,

@@ -7,10 +7,12 @@ InvalidInput
 ├── MissingColumn               a frame lacks a column that a definition names
 ├── TimeWithoutZone             a time column is no moment: naive, a date, or text
 ├── KeyMismatch                 an entity's key and a view's key cannot be compared
+├── NotInSql                    a definition has no SQL that surely means the same
 ├── DuplicateFeature            two values would land in one column
 └── EntityWithoutTime           an entity row does not say as of when
 NotFound
-└── FeatureViewNotFound         no feature view or service of that name is registered
+├── FeatureViewNotFound         no feature view or service of that name is registered
+└── TrainingSetNotFound         no training set of that name is kept
 """
 
 from __future__ import annotations
@@ -46,9 +48,17 @@ class DuplicateFeature(InvalidInput):
     code = "features.duplicate"
 
 
+class NotInSql(InvalidInput):
+    code = "features.not_in_sql"
+
+
 class EntityWithoutTime(InvalidInput):
     code = "features.entity_without_time"
 
 
 class FeatureViewNotFound(NotFound):
     code = "features.view_not_found"
+
+
+class TrainingSetNotFound(NotFound):
+    code = "features.training_set_not_found"

@@ -86,3 +86,69 @@ def _carried(sums: list[Ints]) -> list[Ints]:
         carry = total >> _BITS
         digits.append(total & np.int64(_MASK))
     return [*digits, sums[-1] + carry]
+
+
+def split_squares(values: Floats) -> Digits:
+    """The squares of finite float64 below 1e140 as exact digits.
+
+    A square has up to 106 bits: it is the float nearest to it and what that leaves, which is a float as well.
+    Source: Dekker, "A floating-point technique for extending the available precision", 1971.
+    """
+    nearest = values * values
+    shifted = values * np.float64((1 << 27) + 1)
+    high = shifted - (shifted - values)
+    low = values - high
+    rest = ((high * high - nearest) + 2.0 * high * low) + low * low
+    return _added(split(nearest), split(rest))
+
+
+def squares_about_mean(totals: Digits, squares: Digits, n: Floats) -> Floats:
+    """`sum of squares - sum**2 / n`, in twice the precision of a float.
+
+    totals, squares: sums of n values, and of their squares. Both are split into the float nearest and the rest.
+    """
+    total, total_rest = _nearest_and_rest(totals)
+    square, square_rest = _nearest_and_rest(squares)
+    mean = total / n
+    product, product_rest = _product(mean, n)
+    mean_rest = ((total - product) - product_rest + total_rest) / n
+    # sum**2 / n = total * (mean + mean_rest) + total_rest * mean
+    taken, taken_rest = _product(total, mean)
+    taken_rest = taken_rest + total * mean_rest + total_rest * mean
+    difference = square - taken
+    return difference + _rest_of_difference(square, taken, difference) + (square_rest - taken_rest)
+
+
+def _rest_of_difference(a: Floats, b: Floats, difference: Floats) -> Floats:
+    """What rounding took from `a - b` (Knuth)."""
+    back = difference - a
+    return (a - (difference - back)) - (b + back)
+
+
+def _product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """The float nearest to a product, and what that leaves (Dekker)."""
+    factor = np.float64((1 << 27) + 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        nearest = a * b
+        a_high = a * factor - (a * factor - a)
+        b_high = b * factor - (b * factor - b)
+        a_low, b_low = a - a_high, b - b_high
+        rest = ((a_high * b_high - nearest) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return nearest, rest
+
+
+def _nearest_and_rest(digits: Digits) -> tuple[Floats, Floats]:
+    nearest = join(digits)
+    return nearest, join(_added(digits, _negative(split(nearest))))
+
+
+def _negative(digits: Digits) -> Digits:
+    return Digits(digits.positions, tuple(-column for column in digits.columns))
+
+
+def _added(one: Digits, other: Digits) -> Digits:
+    """The sums of two columns of numbers."""
+    columns = dict(zip(one.positions, one.columns, strict=True))
+    for position, column in zip(other.positions, other.columns, strict=True):
+        columns[position] = columns[position] + column if position in columns else column
+    return Digits(tuple(columns), tuple(columns.values()))

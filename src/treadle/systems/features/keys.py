@@ -1,51 +1,76 @@
 """Entity keys as whole numbers, the same on both sides, so that joins compare integers.
 
-Numbers of small integers, categories and texts are found without a hash join; what is wider or rarer is numbered by one.
+The rows decide the numbers, once; entities are then looked up, all at a time or in pieces. Numbers of small integers,
+categories and texts are found without a hash join; what is wider or rarer is numbered by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import polars as pl
 
 from treadle.systems.features.columns import require
 from treadle.systems.features.errors import KeyMismatch
+from treadle.systems.features.exact import Ints
 
-WIDEST = 1 << 40
-"""Key numbers stay below this, so that there is room for a time beside them in 63 bits."""
+WIDEST = 1 << 32
+"""Key numbers stay below this, so that there is room beside them for the rank of a time in 62 bits."""
 
-_Pair = tuple[pl.Series, pl.Series]
+NO_KEY = -1
+"""The number of a null key, and of an entity whose key no row has."""
 
 
-def key_numbers(
-    entities: pl.DataFrame, rows: pl.DataFrame, keys: Mapping[str, str], of: str
-) -> tuple[pl.Series, pl.Series, int]:
-    """The keys of entities and of rows as Int64 from 0 on, and their bound; null where a key is null, or where no row
-    has an entity's key.
+class _Numbers(Protocol):
+    """How the values of some columns become numbers from 0 to `bound`."""
 
-    keys: entity column -> row column. Integers meet as Int64, texts and categories as String, the rest must be alike.
-    Raises MissingColumn, KeyMismatch.
+    @property
+    def bound(self) -> int:
+        """All numbers lie below it."""
+
+    def of(self, columns: Sequence[pl.Series]) -> Ints:
+        """The numbers, NO_KEY where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of a view's rows as numbers, and how entities find theirs.
+
+    Made by `Keys.of`. held: of each row its number, NO_KEY for a null key. bound: all numbers lie below it.
     """
-    require(entities, list(keys), "the entities")
-    require(rows, list(keys.values()), of)
-    pairs = [_alike(entities[asked], rows[held], of) for asked, held in keys.items()]
-    asked, held, bound = _numbers(*pairs[0])
-    for pair in pairs[1:]:
-        more_asked, more_held, more = _numbers(*pair)
-        if bound * more > WIDEST:
-            return _numbered_by_join([first for first, _ in pairs], [second for _, second in pairs])
-        asked, held, bound = asked * more + more_asked, held * more + more_held, bound * more
-    return asked.rename("key"), held.rename("key"), bound
 
+    held: Ints
+    bound: int
+    _asked: tuple[str, ...]
+    _types: tuple[pl.DataType, ...]
+    _numbers: _Numbers
 
-def _alike(asked: pl.Series, held: pl.Series, of: str) -> _Pair:
-    """Both columns in one type that can be compared."""
-    common = _common_type(asked, held, of)
-    return _cast(asked, common), _cast(held, common)
+    @classmethod
+    def of(cls, entities: pl.DataFrame, rows: pl.DataFrame, keys: Mapping[str, str], of: str) -> Keys:
+        """The numbers of the rows' keys, for entities with columns like these.
+
+        keys: entity column -> row column. Integers meet as Int64, texts and categories as String, the rest must be
+        alike. Raises MissingColumn, KeyMismatch.
+        """
+        require(entities, list(keys), "the entities")
+        require(rows, list(keys.values()), of)
+        types = tuple(_common_type(entities[asked], rows[held], of) for asked, held in keys.items())
+        columns = [_cast(rows[held], dtype) for held, dtype in zip(keys.values(), types, strict=True)]
+        numbers = _numbers_of(columns)
+        return cls(numbers.of(columns), numbers.bound, tuple(keys), types, numbers)
+
+    def asked(self, entities: pl.DataFrame) -> Ints:
+        """Of each entity the number of its key, NO_KEY where no row has it."""
+        return self._numbers.of(
+            [_cast(entities[name], dtype) for name, dtype in zip(self._asked, self._types, strict=True)]
+        )
 
 
 def _common_type(asked: pl.Series, held: pl.Series, of: str) -> pl.DataType:
+    """The type in which both columns can be compared."""
     one, other = asked.dtype, held.dtype
     if one.is_integer() and other.is_integer():
         return pl.Int64()
@@ -78,35 +103,110 @@ def _cast(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         ) from error
 
 
-def _numbers(asked: pl.Series, held: pl.Series) -> tuple[pl.Series, pl.Series, int]:
-    if asked.dtype == pl.String:
-        both = pl.concat([held.rename("key"), asked.rename("key")]).cast(pl.Categorical).to_physical()
-        held, asked = both.slice(0, len(held)), both.slice(len(held))
-    if asked.dtype.is_integer() or asked.dtype.is_temporal() or asked.dtype == pl.Boolean:
-        near = _shifted(asked.to_physical().cast(pl.Int64), held.to_physical().cast(pl.Int64))
-        if near is not None:
-            return near
-    return _numbered_by_join([asked], [held])
+def _numbers_of(held: Sequence[pl.Series]) -> _Numbers:
+    """The quickest numbering of these columns."""
+    parts: list[_Numbers] = []
+    bound = 1
+    for series in held:
+        part = _numbers_of_one(series)
+        bound *= 1 if part is None else part.bound
+        if part is None or bound > WIDEST:
+            return _Joined.numbering(held)
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else _Composite(tuple(parts), bound)
 
 
-def _shifted(asked: pl.Series, held: pl.Series) -> tuple[pl.Series, pl.Series, int] | None:
-    """Integers from 0 on, by taking off the least; None when they lie too far apart."""
-    least = [bound for bound in (asked.min(), held.min()) if isinstance(bound, int)]
-    greatest = [bound for bound in (asked.max(), held.max()) if isinstance(bound, int)]
-    if not least or not greatest:
-        return asked, held, 1
-    if max(greatest) - min(least) >= WIDEST:
+def _numbers_of_one(held: pl.Series) -> _Numbers | None:
+    if held.dtype == pl.String:
+        return _Texts.numbering(held)
+    if not (held.dtype.is_integer() or held.dtype.is_temporal() or held.dtype == pl.Boolean):
         return None
-    return asked - min(least), held - min(least), max(greatest) - min(least) + 1
+    numbers = held.to_physical().cast(pl.Int64)
+    least, greatest = numbers.min(), numbers.max()
+    if not isinstance(least, int) or not isinstance(greatest, int):
+        return _Shifted(0, 1)
+    return _Shifted(least, greatest - least + 1) if greatest - least < WIDEST else None
 
 
-def _numbered_by_join(asked: list[pl.Series], held: list[pl.Series]) -> tuple[pl.Series, pl.Series, int]:
-    names = [f"key{place}" for place in range(len(asked))]
-    left = pl.DataFrame(dict(zip(names, asked, strict=True)))
-    right = pl.DataFrame(dict(zip(names, held, strict=True)))
-    numbers = right.drop_nulls().unique().with_row_index("key").cast({"key": pl.Int64})
+@dataclass(frozen=True, slots=True)
+class _Shifted:
+    """Integers from 0 on, by taking off the least."""
 
-    def numbered(side: pl.DataFrame) -> pl.Series:
-        return side.join(numbers, on=names, how="left", maintain_order="left")["key"]
+    least: int
+    bound: int
 
-    return numbered(left), numbered(right), max(1, len(numbers))
+    def of(self, columns: Sequence[pl.Series]) -> Ints:
+        series = columns[0].to_physical().cast(pl.Int64)
+        nulls = series.null_count()
+        values = (series.fill_null(self.least) if nulls else series).to_numpy()
+        out = (values < self.least) | (values > self.least + self.bound - 1)
+        numbers: Ints = values - self.least  # wraps only where `out` is true
+        if nulls:
+            out |= series.is_null().to_numpy()
+        if out.any():
+            numbers[out] = NO_KEY
+        return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Texts by the dictionary that Polars keeps for a categorical of our own."""
+
+    dtype: pl.Categorical
+    bound: int
+    _alive: pl.Series
+    """Keeps the dictionary: Polars lets it go, and numbers anew, when no series is left that uses it."""
+
+    @classmethod
+    def numbering(cls, held: pl.Series) -> _Texts:
+        dtype = pl.Categorical(pl.Categories.random())
+        series = held.cast(dtype)
+        highest = series.to_physical().max()
+        return cls(dtype, highest + 1 if isinstance(highest, int) else 1, series.slice(0, 1))
+
+    def of(self, columns: Sequence[pl.Series]) -> Ints:
+        numbers: Ints = (
+            columns[0].cast(self.dtype).to_physical().cast(pl.Int64).fill_null(NO_KEY).to_numpy(writable=True)
+        )
+        numbers[numbers >= self.bound] = NO_KEY  # texts that only entities have
+        return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Composite:
+    """Several columns, as digits of one number."""
+
+    parts: tuple[_Numbers, ...]
+    bound: int
+
+    def of(self, columns: Sequence[pl.Series]) -> Ints:
+        number = np.zeros(len(columns[0]), np.int64)
+        none = np.zeros(len(columns[0]), np.bool_)
+        for part, series in zip(self.parts, columns, strict=True):
+            digit = part.of([series])
+            none |= digit < 0
+            number = number * part.bound + digit
+        number[none] = NO_KEY
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Whatever else, by a hash join with the distinct keys."""
+
+    table: pl.DataFrame
+    bound: int
+
+    @classmethod
+    def numbering(cls, held: Sequence[pl.Series]) -> _Joined:
+        distinct = cls._frame(held).drop_nulls().unique().with_row_index("number").cast({"number": pl.Int64})
+        return cls(distinct, max(1, len(distinct)))
+
+    def of(self, columns: Sequence[pl.Series]) -> Ints:
+        frame = self._frame(columns)
+        found = frame.join(self.table, on=frame.columns, how="left", maintain_order="left")["number"]
+        return found.fill_null(NO_KEY).to_numpy(writable=True)
+
+    @staticmethod
+    def _frame(columns: Sequence[pl.Series]) -> pl.DataFrame:
+        return pl.DataFrame({f"key{place}": series for place, series in enumerate(columns)})

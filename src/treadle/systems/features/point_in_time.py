@@ -14,11 +14,8 @@ Two conditions and one order look like a join over two dimensions; they are one,
 3. On what remains, the newest usable row is the last with `usable_at <= t`: the plain as-of join.
 
 For equal event times, `usable_at` rises with known-at, or is the event time for both, and then the sort decides.
-
-Keys are numbers (`keys.py`). Where number and time fit into 63 bits together they are packed into one integer: key
-after key lies on one long line, so that the sort, the greatest event time so far and the as-of join all run over a
-single column and need no grouping. Times that are whole seconds or milliseconds take less room; where nothing helps,
-the same steps run by group. The tests hold both ways against the two-line definition under random times.
+The rows of a view are brought into order once (`NewestRows`) and answer any number of pieces of entities. The tests
+hold it against the two-line definition under random times.
 """
 
 from __future__ import annotations
@@ -32,7 +29,9 @@ import polars as pl
 
 from treadle.systems.features.columns import landing_order, micros, moments
 from treadle.systems.features.errors import EntityWithoutTime
-from treadle.systems.features.keys import key_numbers
+from treadle.systems.features.exact import Ints
+from treadle.systems.features.keys import Keys
+from treadle.systems.features.timelines import Bools, Line, Questions, Ticks
 
 KnownAt = str | timedelta
 """A column of the rows, or a delay after the event."""
@@ -42,56 +41,107 @@ KnownAt = str | timedelta
 class Match:
     """Which row answers each entity, in the entities' order."""
 
-    row: pl.Series
-    """UInt32 position in the rows; null where no row was known by then."""
-    event_at: pl.Series
-    """Int64 microseconds: the event time of that row."""
-    known_at: pl.Series
-    """Int64 microseconds: the known-at time of that row."""
+    row: Ints
+    """Position in the rows; -1 where no row was known by then."""
     n_expired: int
     """Entities whose newest known row was older than the time to live."""
-    n_undated: int
-    """Rows that can never be used, since their event or known-at time is null."""
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
-    """Entities and rows as whole numbers.
+class RowTimes:
+    """The rows of a view as whole numbers; arrays as long as the rows."""
 
-    questions: `key`, `as_of`, one row an entity. rows: `key`, `event_at`, `known_at`, `landed` (rises in landing
-    order), one row a row. n_keys: bound of the keys. in_turn: what is usable later is newer, too (a fixed delay).
-    """
+    keys: Keys
+    event_at: Ints
+    known_at: Ints
+    landed: Ints
+    """Rises in landing order."""
+    dated: Bools
+    """False where the event or known-at time is null: such a row can never be used."""
+    delay: timedelta | None
+    """The fixed delay by which all rows became known, if that is how: then what is usable later is newer, too."""
 
-    questions: pl.DataFrame
-    rows: pl.DataFrame
-    n_keys: int
-    in_turn: bool
+    @classmethod
+    def of(
+        cls, entities: pl.DataFrame, rows: pl.DataFrame, *, keys: Mapping[str, str], event_at: str, known_at: KnownAt,
+        of: str,
+    ) -> RowTimes:  # fmt: skip
+        """keys: entity column -> row column. event_at, known_at: names of aware Datetime columns; known_at may be a
+        delay. of: how errors name the rows. Raises MissingColumn, TimeWithoutZone, KeyMismatch.
+        """
+        numbers = Keys.of(entities, rows, keys, of)
+        events = moments(rows, event_at, of, up=True)
+        delay = known_at if isinstance(known_at, timedelta) else None
+        knowns = moments(rows, known_at, of, up=True) if isinstance(known_at, str) else events
+        dated = np.ones(len(rows), np.bool_)
+        for times in (events, knowns):
+            if times.null_count():
+                dated &= times.is_not_null().to_numpy()
+        happened = events.fill_null(0).to_numpy()
+        known = happened + micros(delay) if delay is not None else knowns.fill_null(0).to_numpy()
+        return cls(numbers, happened, known, landing_order(rows).to_numpy(), dated, delay)
+
+    @property
+    def n_undated(self) -> int:
+        """Rows that can never be used, since their event or known-at time is null."""
+        return int(len(self.dated) - self.dated.sum())
+
+    def questions(self, entities: pl.DataFrame, as_of: Ints, orders: list[Ints] | None = None) -> Questions:
+        """Entities and their moments, as what asks these rows."""
+        return Questions.of(self.keys.asked(entities), as_of, orders)
+
+    def usable(self, asked: Ints | None = None) -> Ints | None:
+        """Places of the dated rows with a key, one of the asked if they are given; None when that is all of them."""
+        some = self.keys.held >= 0
+        some &= self.dated
+        if asked is not None:
+            some &= np.isin(self.keys.held, asked)
+        return None if some.all() else np.flatnonzero(some)
 
 
-def keyed_times(
-    entities: pl.DataFrame,
-    rows: pl.DataFrame,
-    *,
-    keys: Mapping[str, str],
-    as_of: str,
-    event_at: str,
-    known_at: KnownAt,
-    of: str = "the rows",
-) -> Keyed:
-    """Entities and rows as the join needs them.
+@dataclass(frozen=True, slots=True)
+class NewestRows:
+    """A view's rows, in the order in which they become the newest known of their key."""
 
-    keys: entity column -> row column. as_of, event_at, known_at: names of aware Datetime columns; known_at may be a
-    delay. of: how errors name the rows.
-    Raises MissingColumn, TimeWithoutZone, KeyMismatch, EntityWithoutTime.
-    """
-    asked, held, n_keys = key_numbers(entities, rows, keys, of)
-    events, knowns = dated(rows, event_at, known_at, of)
-    return Keyed(
-        pl.DataFrame({"key": asked, "as_of": as_of_moments(entities, as_of)}),
-        pl.DataFrame({"key": held, "event_at": events, "known_at": knowns, "landed": landing_order(rows)}),
-        n_keys,
-        isinstance(known_at, timedelta),
-    )
+    times: RowTimes
+    line: Line
+    row: Ints
+    """Of each item on the line its row."""
+
+    @classmethod
+    def of(cls, times: RowTimes, asked: Ints | None = None) -> NewestRows:
+        """asked: the keys that will be asked for, where they are few; leaving the others out changes no answer.
+
+        Cost: O(m log m) for m rows, about 40 bytes a row.
+        """
+        places = times.usable(asked)
+
+        def at(whole: Ints) -> Ints:
+            return whole if places is None else whole[places]
+
+        key, event, known, landed = at(times.keys.held), at(times.event_at), at(times.known_at), at(times.landed)
+        usable_at = known if times.delay is not None else np.maximum(event, known)
+        ticks = Ticks.of(times.keys.bound, usable_at, *(() if times.delay is not None else (event,)))
+        line = Line.of(ticks, key, usable_at, (landed, known, event))
+        if times.delay is None:
+            newest = (key * ticks.span + ticks.of_rows(event))[line.item]
+            rises = newest >= np.maximum.accumulate(newest)
+            line = line if rises.all() else line.at_some(rises)
+        return cls(times, line, line.item if places is None else places[line.item])
+
+    def match(self, questions: Questions, ttl: timedelta | None = None) -> Match:
+        """The newest row known by each question's moment. ttl: `as_of - event_at <= ttl` must hold."""
+        place = questions.last_on(self.line)
+        row = np.append(self.row, -1)[place]
+        return Match(row=row, n_expired=0) if ttl is None else _without_expired(self.times, questions.as_of, row, ttl)
+
+
+def _without_expired(times: RowTimes, as_of: Ints, row: Ints, ttl: timedelta) -> Match:
+    if not len(times.event_at):
+        return Match(row=row, n_expired=0)
+    expired = (row >= 0) & (as_of - times.event_at[row] > micros(ttl))
+    row[expired] = -1
+    return Match(row=row, n_expired=int(expired.sum()))
 
 
 def newest_known(
@@ -105,42 +155,20 @@ def newest_known(
     ttl: timedelta | None = None,
     of: str = "the rows",
 ) -> Match:
-    """The newest row known by each entity's moment, as positions: no entity is lost, a miss is null.
+    """The newest row known by each entity's moment, as positions: no entity is lost, a miss is -1.
 
-    ttl: `as_of - event_at <= ttl` must hold. For the rest see `keyed_times`.
+    keys: entity column -> row column. as_of, event_at, known_at: names of aware Datetime columns; known_at may be a
+    delay. ttl: `as_of - event_at <= ttl` must hold. of: how errors name the rows.
+    Raises MissingColumn, TimeWithoutZone, KeyMismatch, EntityWithoutTime.
     Cost: O((n + m) log(n + m)) time, about 40 bytes for each row and entity.
     """
-    keyed = keyed_times(entities, rows, keys=keys, as_of=as_of, event_at=event_at, known_at=known_at, of=of)
-    return newest_of(keyed, ttl=ttl)
+    times = RowTimes.of(entities, rows, keys=keys, event_at=event_at, known_at=known_at, of=of)
+    questions = times.questions(entities, as_of_moments(entities, as_of))
+    return NewestRows.of(times).match(questions, ttl)
 
 
-def newest_of(keyed: Keyed, *, ttl: timedelta | None = None) -> Match:
-    """As `newest_known`, of entities and rows that are keyed already."""
-    questions, rows = keyed.questions, keyed.rows
-    events, knowns = rows["event_at"], rows["known_at"]
-    timeline = _usable(rows)
-    packing = _Packing.of(timeline, questions, keyed.n_keys)
-    if packing is None:
-        answers = _join_by_group(questions, timeline, keyed.in_turn)
-    else:
-        answers = _join_packed(questions, timeline, keyed.in_turn, packing)
-    row = _in_order(answers, len(questions))
-    n_expired = 0
-    if ttl is not None:
-        expired = (questions["as_of"] - events.gather(row) > micros(ttl)).fill_null(False)
-        n_expired = int(expired.sum())
-        row = row.set(expired, None)
-    return Match(
-        row=row,
-        event_at=events.gather(row),
-        known_at=knowns.gather(row),
-        n_expired=n_expired,
-        n_undated=int((events.is_null() | knowns.is_null()).sum()),
-    )
-
-
-def as_of_moments(entities: pl.DataFrame, as_of: str) -> pl.Series:
-    """The entities' moments as Int64 microseconds. Raises EntityWithoutTime where one is null."""
+def as_of_moments(entities: pl.DataFrame, as_of: str) -> Ints:
+    """The entities' moments as microseconds. Raises EntityWithoutTime where one is null."""
     times = moments(entities, as_of, "the entities", up=False)
     if times.null_count():
         raise EntityWithoutTime(
@@ -149,96 +177,5 @@ def as_of_moments(entities: pl.DataFrame, as_of: str) -> pl.Series:
             fix="Drop these rows, or give them the time of the decision that they stand for.",
             column=as_of,
         )
-    return times
-
-
-def dated(rows: pl.DataFrame, event_at: str, known_at: KnownAt, of: str) -> tuple[pl.Series, pl.Series]:
-    """The event and known-at times of the rows as Int64 microseconds, null where unknown."""
-    events = moments(rows, event_at, of, up=True)
-    if isinstance(known_at, timedelta):
-        return events, events + micros(known_at)
-    return events, moments(rows, known_at, of, up=True)
-
-
-def _usable(rows: pl.DataFrame) -> pl.DataFrame:
-    """The dated rows with a key: `key`, `usable_at`, `event_at`, `row`, in the order that decides between equals."""
-    rows = rows.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
-    if rows["key"].null_count() or rows["event_at"].null_count() or rows["known_at"].null_count():
-        rows = rows.drop_nulls(["key", "event_at", "known_at"])
-    by = [] if rows["landed"].is_sorted() else ["landed"]
-    if (rows["known_at"] < rows["event_at"]).any():  # only then can rows be usable at once and known apart
-        by = ["known_at", *by]
-    if by:
-        rows = rows.sort(by, maintain_order=True)
-    return rows.select("key", "event_at", "row", usable_at=pl.max_horizontal("event_at", "known_at"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Packing:
-    """How a key and a time become one integer: `key * span + (time - start) // unit`."""
-
-    start: int
-    unit: int
-    span: int
-
-    @classmethod
-    def of(cls, timeline: pl.DataFrame, questions: pl.DataFrame, n_keys: int) -> _Packing | None:
-        """The packing that holds all rows' times exactly, or None when 63 bits do not suffice."""
-        if not len(timeline):
-            return cls(0, 1, 1)
-        start, last = timeline["event_at"].min(), timeline["usable_at"].max()
-        assert isinstance(start, int)
-        assert isinstance(last, int)
-        for unit in (1, 1_000, 1_000_000):
-            span = (last - start) // unit + 2
-            if n_keys * span <= LONGEST_LINE:
-                times = (timeline["event_at"] - start, timeline["usable_at"] - start)
-                exact = unit == 1 or not any((time % unit != 0).any() for time in times)
-                return cls(start, unit, span) if exact else None
-        return None
-
-    def line(self, time: str) -> pl.Expr:
-        """Places on the line of keys and times. Times are rounded down, which decides nothing: rows' times are exact."""
-        since = (pl.col(time) - self.start) // self.unit if self.unit > 1 else pl.col(time) - self.start
-        return pl.col("key") * self.span + since
-
-
-LONGEST_LINE = 1 << 62
-
-
-def _join_packed(questions: pl.DataFrame, timeline: pl.DataFrame, in_turn: bool, packing: _Packing) -> pl.DataFrame:
-    """The newest usable row of each question, by one column on both sides."""
-    line = timeline.select("row", at=packing.line("usable_at"), newest=packing.line("event_at"))
-    line = line.sort("at", maintain_order=True)
-    if not in_turn:
-        line = line.filter(pl.col("newest") >= pl.col("newest").cum_max())
-    end = packing.start + (packing.span - 1) * packing.unit
-    asked = questions.with_columns(place=pl.int_range(pl.len(), dtype=pl.UInt32)).filter(
-        pl.col("key").is_not_null() & (pl.col("as_of") >= packing.start)
-    )
-    asked = asked.with_columns(pl.col("as_of").clip(upper_bound=end))
-    asked = asked.select("place", at=packing.line("as_of"), first=pl.col("key") * packing.span).sort("at")
-    answers = asked.join_asof(
-        line.select("row", "at", found="at"), on="at", strategy="backward", check_sortedness=False
-    )
-    return answers.filter(pl.col("found") >= pl.col("first")).select("place", "row")
-
-
-def _join_by_group(questions: pl.DataFrame, timeline: pl.DataFrame, in_turn: bool) -> pl.DataFrame:
-    """As `_join_packed`, key by key."""
-    line = timeline.sort("usable_at", maintain_order=True)
-    if not in_turn:
-        line = line.filter(pl.col("event_at") >= pl.col("event_at").cum_max().over("key"))
-    asked = questions.with_columns(place=pl.int_range(pl.len(), dtype=pl.UInt32)).drop_nulls("key").sort("as_of")
-    answers = asked.join_asof(
-        line, left_on="as_of", right_on="usable_at", by="key", strategy="backward", check_sortedness=False
-    )
-    return answers.select("place", "row").drop_nulls("row")
-
-
-def _in_order(answers: pl.DataFrame, n_entities: int) -> pl.Series:
-    """The answers' rows in the entities' order, null where an entity has none."""
-    row = np.full(n_entities, -1, np.int64)
-    row[answers["place"].to_numpy()] = answers["row"].to_numpy()
-    series = pl.Series("row", row)
-    return series.set(series < 0, None).cast(pl.UInt32)
+    found: Ints = times.to_numpy()
+    return found

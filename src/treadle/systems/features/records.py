@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewReport:
-    """How one view answered a set of entities. n_found + n_missed = n_entities."""
+    """How one view answered a set of entities. n_found + n_missed = n_entities, and the four reasons make n_missed."""
 
     view: str
     n_rows: int
@@ -21,10 +22,21 @@ class ViewReport:
     n_found: int
     n_missed: int
     """Entities for which no row was known by then, those with an expired row included."""
+    n_no_row: int = 0
+    """Missed: nothing had happened to the entity by then, or nobody has ever heard of it."""
+    n_not_yet_known: int = 0
+    """Missed: something had happened, and was not known yet."""
     n_expired: int
-    """Entities whose newest known row was older than the time to live."""
+    """Missed: the newest known row was older than the time to live."""
+    n_only_undated: int = 0
+    """Missed: all rows of the entity lack a time."""
     n_undated: int
     """Rows without an event time or a known-at time, which can never be used."""
+
+    @property
+    def coverage(self) -> float:
+        """The share of entities that found a row, 0 to 1; 1 of no entities."""
+        return self.n_found / self.n_entities if self.n_entities else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +67,51 @@ class TrainingSet:
     reports: tuple[ViewReport, ...]
     digest: str
     """Identity of the table's content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Age:
+    """How old the rows of a view were when they were used, in seconds; None where none was."""
+
+    view: str
+    median_s: float | None
+    oldest_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrainingSet:
+    """A training set that is kept: all that it takes to show it, and to make it again to the bit."""
+
+    name: str
+    digest: str
+    """Of the artifact that holds the table: the same rows, the same digest."""
+    entities: str
+    """Digest of the artifact with the entities."""
+    n_rows: int
+    as_of: str
+    label: str | None
+    features: Sequence[str]
+    snapshots: Mapping[str, str]
+    views: Mapping[str, str]
+    definitions: Sequence[Mapping[str, Any]]
+    """The views as they were described: what makes them again without the project's code."""
+    reports: Sequence[ViewReport]
+    ages: Sequence[Age]
+    warnings: Sequence[str]
+    """Features that tell the label too well."""
+    run: str | None
+    """The run, or the act of a run, that made it."""
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A stored training set made again from its entities, definitions and snapshots."""
+
+    name: str
+    expected: str
+    found: str
+    is_same: bool
+    n_rows: int
+    differing: Sequence[str]
+    """The columns whose content came out otherwise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from treadle.ground.clock import Clock
-from treadle.ground.errors import did_you_mean
+from treadle.ground.errors import InvalidInput, did_you_mean
 from treadle.ground.frames.digest import frame_digest
 from treadle.kernel.artifacts import Artifacts
 from treadle.kernel.catalog import ArtifactRows, Refs
@@ -20,16 +20,21 @@ from treadle.kernel.vocabulary.datasets import LANDING, ROW, Snapshot
 from treadle.systems.features.columns import require
 from treadle.systems.features.errors import FeatureViewNotFound
 from treadle.systems.features.joining import LANDED_AT, join_features
-from treadle.systems.features.ports import LandingTimes, SnapshotSource
+from treadle.systems.features.on_demand import OnDemandView
+from treadle.systems.features.ports import JoinEngine, LandingTimes, SnapshotSource
 from treadle.systems.features.records import TrainingSet
-from treadle.systems.features.views import LIVE, FeatureService, FeatureView, check_distinct
+from treadle.systems.features.views import LIVE, FeatureService, FeatureView, check_distinct, flattened
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+HERE = "here"
+"""Where joins are carried out unless told otherwise: in this process."""
+
 VIEW, SERVICE = "feature_view/", "feature_service/"
 
-Views = Sequence[FeatureView] | FeatureService
+Views = Sequence[FeatureView | OnDemandView | FeatureService] | FeatureService
+"""What a training set is made of: views and services, or one service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +66,23 @@ class Features:
         clock: Clock,
         source: SnapshotSource,
         landings: LandingTimes | None = None,
+        engines: Mapping[str, Callable[[], JoinEngine]] | None = None,
     ) -> None:
+        """engines: where else joins can be carried out, by name."""
         self._store, self._refs, self._artifacts, self._clock = store, refs, artifacts, clock
         self._source, self._landings, self._rows = source, landings, ArtifactRows()
+        self._engines = dict(engines or {})
 
-    def register(self, caller: Caller, definition: FeatureView | FeatureService) -> Definition:
+    def register(self, caller: Caller, definition: FeatureView | OnDemandView | FeatureService) -> Definition:
         """The definition as registered, its views with it; the same definition again moves nothing.
 
         A definition holds Python expressions, so this is for the SDK; its description travels anywhere.
         """
         caller.require("feature.write")
         if isinstance(definition, FeatureService):
-            for view in definition.views:
+            for view in definition.definitions:
                 self.register(caller, view)
-        name = (VIEW if isinstance(definition, FeatureView) else SERVICE) + definition.name
+        name = (SERVICE if isinstance(definition, FeatureService) else VIEW) + definition.name
         artifact = self._artifacts.put(definition.describe(), kind=name.partition("/")[0])
 
         def work(tx: Any) -> None:
@@ -116,24 +124,31 @@ class Features:
         *,
         as_of: str = "as_of",
         at: Mapping[str, str] | None = None,
+        features: Sequence[str] | None = None,
         with_rows: bool = False,
+        on: str = HERE,
     ) -> TrainingSet:
         """The entities with their features as of each row's moment, from snapshots pinned now, or those named in `at`.
 
         at: dataset -> snapshot id, version, tag or time. Give the `snapshots` of an earlier answer, with the same
         entities and views, to get the same bits again: that is how a replay recomputes a prediction's features.
-        with_rows: adds the raw rows that each view used, for `why`.
+        features: which, and in which order; all of the views' and those that the services name by default.
+        with_rows: adds the raw rows that each view used, for `why`. on: "ray" joins on a cluster, with the same answer.
         Raises what `join_features` raises; DatasetNotFound and SnapshotNotFound of the source.
         """
         caller.require("feature.read")
-        chosen = views.views if isinstance(views, FeatureService) else views
-        features = views.features if isinstance(views, FeatureService) else None
+        chosen, named = flattened(views)
+        stored = [view for view in chosen if isinstance(view, FeatureView)]
         check_distinct(chosen)
         pinned: dict[str, Snapshot] = {}
-        for dataset in sorted({view.dataset for view in chosen}):
+        for dataset in sorted({view.dataset for view in stored}):
             pinned[dataset] = self._source.snapshot(caller.project, dataset, (at or {}).get(dataset))
-        frames = {dataset: self._read(caller.project, pinned[dataset], chosen) for dataset in pinned}
-        joined = join_features(entities, chosen, frames, as_of=as_of, features=features, with_rows=with_rows)
+        frames = {dataset: self._read(caller.project, pinned[dataset], stored) for dataset in pinned}
+        wanted = features or named
+        if on == HERE:
+            joined = join_features(entities, chosen, frames, as_of=as_of, features=wanted, with_rows=with_rows)
+        else:
+            joined = self._engine(on, with_rows).join(entities, chosen, frames, as_of=as_of, features=wanted)
         return TrainingSet(
             table=joined.table,
             features=joined.features,
@@ -143,6 +158,13 @@ class Features:
             reports=joined.reports,
             digest=frame_digest(joined.table),
         )
+
+    def _engine(self, on: str, with_rows: bool) -> JoinEngine:
+        if on not in self._engines:
+            raise InvalidInput(f"Nothing joins on {on!r}.", fix=did_you_mean(on, [HERE, *self._engines]))
+        if with_rows:
+            raise InvalidInput(f"Raw rows are not named by joins on {on!r}.", fix="Ask for them without on=.")
+        return self._engines[on]()
 
     def vectors(
         self, caller: Caller, entities: pa.Table | pl.DataFrame, service: FeatureService, *, as_of: str = "as_of"

@@ -2,15 +2,12 @@
 
 A definition is a Python object. What is registered of it is its description: plain data, the same for the same
 definition, whose digest names the version that a training set and a prediction were made with. An expression must
-work row by row (Polars itself answers that), since one that looks across rows could see the future; looking back is
-what windows are for.
+work row by row (Polars itself answers that), and so must a query (`sql_rows.py`), since one that looks across rows could
+see the future; looking back is what windows are for.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,16 +18,15 @@ import polars as pl
 from treadle.ground import digests
 from treadle.ground.errors import did_you_mean
 from treadle.systems.features.columns import FARTHEST, micros
-from treadle.systems.features.errors import DuplicateFeature, InvalidFeatureView, LooksAcrossRows, NeverKnown
+from treadle.systems.features.errors import DuplicateFeature, InvalidFeatureView, MissingColumn, NeverKnown
+from treadle.systems.features.expressions import check_row_wise, digest_of_description, expression_from, plain
+from treadle.systems.features.names import check_feature_names, check_view_name
+from treadle.systems.features.on_demand import OnDemandView, on_demand_from_description
+from treadle.systems.features.sql_rows import RowQuery, row_query
 from treadle.systems.features.windows import Window
 
 LIVE = "live"
 """Known-at of a source whose rows are known when they land."""
-
-_WORDS = ("description", "owner", "units")
-"""What a description says for people; no part of what a view computes."""
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +38,12 @@ class FeatureView:
     known_at: a column, a delay after the event, or `"live"` when landing is the moment of knowing. Required: without
     it nobody can tell what was known at prediction time.
     ttl: how old the newest row may be; windows have a span of their own and do not need it.
-    features: name -> column name, row-wise Polars expression, or window.
+    features: name -> column name, row-wise Polars expression, or window. With `sql`, all columns of the query by default.
+    sql: a select over the dataset that works row by row and gives what keys, times and features name:
+    `select carrier, sched_dep, known_at, arr_delay > 15 as was_late from flights where not cancelled`.
+    target_time: makes this a view of forecasts, whose rows were known before the moment they speak of. It names the
+    entities' column of the moments asked about: the answer is the newest forecast for that moment known by as-of. Then
+    ttl counts back from that moment; `timedelta(0)` takes only forecasts about exactly it.
     event_key: columns that identify an event, so that a later row of it corrects the earlier one within windows. (For
     other features, the same key and event time are the same event.)
     units: feature -> unit.
@@ -53,21 +54,37 @@ class FeatureView:
     keys: Sequence[str] | Mapping[str, str]
     dataset: str
     event_time: str
-    features: Mapping[str, str | pl.Expr | Window]
+    features: Mapping[str, str | pl.Expr | Window] = field(default_factory=dict)
     known_at: str | timedelta | None = None
     ttl: timedelta | None = None
     event_key: Sequence[str] = ()
+    sql: str | None = None
+    target_time: str | None = None
     description: str = ""
     owner: str = ""
     units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_names(self)
+        check_view_name(self.name)
+        if not self.key_map:
+            raise InvalidFeatureView(f"Feature view {self.name!r} has no keys.", fix="Name the entity's key columns.")
+        if self.sql is not None and not self.features:
+            object.__setattr__(self, "features", _outputs_as_features(self))
+        check_feature_names(self.name, self.features, self.units)
         _check_known_at(self)
+        _check_target(self)
         _check_ttl(self)
+        _check_sessions(self)
         for feature, source in self.features.items():
             for expression in _expressions(source):
-                _check_row_wise(self.name, feature, expression)
+                check_row_wise(self.name, feature, expression)
+        if self.query is not None:
+            _check_query(self, self.query)
+
+    @property
+    def query(self) -> RowQuery | None:
+        """The query that makes the view's rows, if there is one."""
+        return None if self.sql is None else row_query(self.sql, self.dataset, f"view {self.name!r}")
 
     @property
     def key_map(self) -> dict[str, str]:
@@ -89,8 +106,8 @@ class FeatureView:
         return {name: source for name, source in self.features.items() if isinstance(source, Window)}
 
     @property
-    def columns(self) -> list[str]:
-        """The dataset's columns that the view reads, sorted; `_landing` and `_row` come on top."""
+    def row_columns(self) -> list[str]:
+        """The columns that the view's rows must have, sorted; `_landing` and `_row` come on top."""
         wanted = {*self.key_map.values(), self.event_time, *self.event_key}
         if isinstance(self.known_at, str) and self.known_at != LIVE:
             wanted.add(self.known_at)
@@ -98,6 +115,23 @@ class FeatureView:
             for expression in _expressions(source):
                 wanted.update(expression.meta.root_names())
         return sorted(wanted)
+
+    @property
+    def columns(self) -> list[str]:
+        """The dataset's columns that the view reads, sorted."""
+        return self.row_columns if self.query is None else list(self.query.reads)
+
+    def rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The view's rows, of rows of its dataset. Raises InvalidFeatureView when its query cannot be carried out."""
+        if self.query is None:
+            return frame
+        for column in self.columns:
+            if column not in frame.columns:
+                raise MissingColumn(
+                    f"Dataset {self.dataset!r} has no column {column!r} (view {self.name!r}).",
+                    fix=did_you_mean(column, frame.columns),
+                )
+        return self.query.apply(frame).rechunk()
 
     def describe(self) -> dict[str, object]:
         """The definition as JSON-able data: the same for the same definition, and what is registered of it."""
@@ -109,6 +143,8 @@ class FeatureView:
             "known_at": _described_known_at(self.known_at),
             "ttl_s": None if self.ttl is None else self.ttl.total_seconds(),
             "event_key": list(self.event_key),
+            "sql": self.sql,
+            "target_time": self.target_time,
             "features": {name: _described(source) for name, source in self.features.items()},
             "description": self.description,
             "owner": self.owner,
@@ -128,11 +164,13 @@ class FeatureService:
     name: str
     views: Sequence[FeatureView]
     features: Sequence[str]
+    on_demand: Sequence[OnDemandView] = ()
     description: str = ""
 
     def __post_init__(self) -> None:
-        check_distinct(self.views)
-        known = [feature for view in self.views for feature in view.features]
+        check_distinct(self.definitions)
+        check_needs(self.definitions)
+        known = [feature for view in self.definitions for feature in names_of(view)]
         for feature in self.features:
             if feature not in known:
                 raise InvalidFeatureView(
@@ -142,11 +180,22 @@ class FeatureService:
         if len(set(self.features)) != len(self.features):
             raise DuplicateFeature(f"Feature service {self.name!r} names a feature twice.", fix="Name each once.")
 
+    @property
+    def definitions(self) -> list[FeatureView | OnDemandView]:
+        """The views, and after them those that are computed on demand."""
+        return [*self.views, *self.on_demand]
+
+    @property
+    def entity_columns(self) -> list[str]:
+        """The columns that entities need beside the moment that asks: keys, request inputs, moments of forecasts."""
+        return entity_columns_of(self.definitions)
+
     def describe(self) -> dict[str, object]:
         """The definition as JSON-able data; views by name and digest."""
         return {
             "name": self.name,
             "views": [[view.name, view.digest] for view in self.views],
+            "on_demand": [[view.name, view.digest] for view in self.on_demand],
             "features": list(self.features),
             "description": self.description,
         }
@@ -154,13 +203,16 @@ class FeatureService:
     @property
     def digest(self) -> str:
         """The digest of the features, their order and their views' versions."""
-        return digests.of_json([self.name, [[view.name, view.digest] for view in self.views], list(self.features)])
+        views = [[view.name, view.digest] for view in self.definitions]
+        return digests.of_json([self.name, views, list(self.features)])
 
 
-def view_from_description(described: Mapping[str, Any]) -> FeatureView:
-    """The view that `describe` described; it has the same digest. Raises what FeatureView raises, and
+def view_from_description(described: Mapping[str, Any]) -> FeatureView | OnDemandView:
+    """The view that `describe` described; it has the same digest. Raises what the views raise, and
     InvalidFeatureView for an expression that this version of Polars cannot read.
     """
+    if "on_demand" in described:
+        return on_demand_from_description(described)
     known_at = described["known_at"]
     return FeatureView(
         name=described["name"],
@@ -170,6 +222,8 @@ def view_from_description(described: Mapping[str, Any]) -> FeatureView:
         known_at=_known_at_from(known_at),
         ttl=_seconds(described["ttl_s"]),
         event_key=tuple(described["event_key"]),
+        sql=described["sql"],
+        target_time=described["target_time"],
         features={name: _source_from(source) for name, source in described["features"].items()},
         description=described["description"],
         owner=described["owner"],
@@ -177,12 +231,15 @@ def view_from_description(described: Mapping[str, Any]) -> FeatureView:
     )
 
 
-def service_from_description(described: Mapping[str, Any], views: Sequence[FeatureView]) -> FeatureService:
-    """The feature service that `describe` described, over its views, which have to be the very ones it names.
+def service_from_description(
+    described: Mapping[str, Any], views: Sequence[FeatureView | OnDemandView]
+) -> FeatureService:
+    """The feature service that `describe` described, over its views, those on demand last, which have to be the very ones it names.
 
     Raises InvalidFeatureView when one of them is another version.
     """
-    for (name, digest), view in zip(described["views"], views, strict=True):
+    named = [*described["views"], *described["on_demand"]]
+    for (name, digest), view in zip(named, views, strict=True):
         if view.digest != digest:
             raise InvalidFeatureView(
                 f"The feature view {name!r} of the service {described['name']!r} is another version.",
@@ -190,25 +247,70 @@ def service_from_description(described: Mapping[str, Any], views: Sequence[Featu
             )
     return FeatureService(
         name=described["name"],
-        views=views,
+        views=[view for view in views if isinstance(view, FeatureView)],
         features=tuple(described["features"]),
+        on_demand=[view for view in views if isinstance(view, OnDemandView)],
         description=described["description"],
     )
 
 
-def digest_of_description(described: Mapping[str, Any]) -> str:
-    """The digest of the view that was described so."""
-    return digests.of_json({k: v for k, v in described.items() if k not in _WORDS})
+def names_of(view: FeatureView | OnDemandView) -> list[str]:
+    """The features of a view, in order."""
+    return view.names if isinstance(view, OnDemandView) else list(view.features)
 
 
-def check_distinct(views: Sequence[FeatureView]) -> None:
+def flattened(
+    views: Sequence[FeatureView | OnDemandView | FeatureService] | FeatureService,
+) -> tuple[list[FeatureView | OnDemandView], list[str]]:
+    """The views of services and views, each once and those on demand last, and the features in the order asked for.
+
+    Raises DuplicateFeature when two of them share a name and are not the same.
+    """
+    found: dict[str, FeatureView | OnDemandView] = {}
+    features: list[str] = []
+    for each in [views] if isinstance(views, FeatureService) else views:
+        for view in each.definitions if isinstance(each, FeatureService) else [each]:
+            if found.setdefault(view.name, view).digest != view.digest:
+                raise DuplicateFeature(f"Two of the views are called {view.name!r}.", fix="Name each view once.")
+        features += each.features if isinstance(each, FeatureService) else names_of(each)
+    ordered = sorted(found.values(), key=lambda view: isinstance(view, OnDemandView))
+    return ordered, list(dict.fromkeys(features))
+
+
+def entity_columns_of(views: Sequence[FeatureView | OnDemandView]) -> list[str]:
+    """The columns that entities need beside the moment that asks: keys, request inputs, moments of forecasts."""
+    wanted: set[str] = set()
+    for view in views:
+        if isinstance(view, OnDemandView):
+            wanted.update(view.inputs)
+        else:
+            wanted.update(view.key_map, [view.target_time] if view.target_time is not None else [])
+    return sorted(wanted)
+
+
+def check_needs(views: Sequence[FeatureView | OnDemandView]) -> None:
+    """Nothing, or InvalidFeatureView when a view on demand reads what is neither its input nor a feature before it."""
+    known: list[str] = []
+    for view in views:
+        if isinstance(view, OnDemandView):
+            for needed in view.needs:
+                if needed not in known:
+                    raise InvalidFeatureView(
+                        f"On-demand view {view.name!r} reads {needed!r}, which is neither an input nor a feature.",
+                        why="It sees what its inputs name, and the features of views that stand before it.",
+                        fix=did_you_mean(needed, [*known, *view.inputs]) or "Add it to inputs, or add its view.",
+                    )
+        known += names_of(view)
+
+
+def check_distinct(views: Sequence[FeatureView | OnDemandView]) -> None:
     """Nothing, or DuplicateFeature when two views, or two features of them, share a name."""
     owners: dict[str, str] = {}
     names = [view.name for view in views]
     if len(set(names)) != len(names):
         raise DuplicateFeature("Two of the views have the same name.", fix="Name each view once.", views=names)
     for view in views:
-        for feature in view.features:
+        for feature in names_of(view):
             if feature in owners:
                 raise DuplicateFeature(
                     f"Views {owners[feature]!r} and {view.name!r} both have a feature {feature!r}.",
@@ -221,32 +323,6 @@ def _expressions(source: str | pl.Expr | Window) -> list[pl.Expr]:
     if isinstance(source, Window):
         return [part for part in (source.value, source.where) if part is not None]
     return [pl.col(source) if isinstance(source, str) else source]
-
-
-def _check_names(view: FeatureView) -> None:
-    if not _NAME.fullmatch(view.name):
-        raise InvalidFeatureView(
-            f"{view.name!r} is no name for a feature view.",
-            why="It becomes a reference and a part of column names.",
-            fix="Use letters, digits, '_' and '-', beginning with a letter.",
-        )
-    if not view.key_map:
-        raise InvalidFeatureView(f"Feature view {view.name!r} has no keys.", fix="Name the entity's key columns.")
-    if not view.features:
-        raise InvalidFeatureView(f"Feature view {view.name!r} has no features.", fix="Name at least one.")
-    for feature in view.features:
-        if not feature or feature.startswith("_") or "__" in feature:
-            raise InvalidFeatureView(
-                f"{feature!r} is no name for a feature of {view.name!r}.",
-                why="A leading '_' and '__' are kept for row identity and as-of times.",
-                fix="Rename the feature.",
-            )
-    for feature in view.units:
-        if feature not in view.features:
-            raise InvalidFeatureView(
-                f"Feature view {view.name!r} gives a unit for {feature!r}, which it does not have.",
-                fix=did_you_mean(feature, view.features),
-            )
 
 
 def _check_known_at(view: FeatureView) -> None:
@@ -266,12 +342,31 @@ def _check_known_at(view: FeatureView) -> None:
         )
 
 
+def _check_target(view: FeatureView) -> None:
+    if view.target_time is None:
+        return
+    if view.window_features:
+        raise InvalidFeatureView(
+            f"Feature view {view.name!r} holds forecasts and has windows.",
+            why="A window looks back on what has happened.",
+            fix="Put the windows into a view of the outcomes.",
+        )
+    if isinstance(view.known_at, timedelta):
+        raise NeverKnown(
+            f"Feature view {view.name!r} holds forecasts that are known after their moment.",
+            fix="Give known_at the column that says when each forecast was made.",
+        )
+
+
 def _check_ttl(view: FeatureView) -> None:
-    if view.ttl is not None and not (timedelta(0) < view.ttl and micros(view.ttl) < FARTHEST):
+    if view.ttl is None:
+        return
+    least = timedelta(0) if view.target_time is not None else timedelta(microseconds=1)
+    if not (least <= view.ttl and micros(view.ttl) < FARTHEST):
         raise InvalidFeatureView(
             f"Feature view {view.name!r} has a time to live of {view.ttl}.", fix="Give one above zero, or none."
         )
-    if view.ttl is not None and not view.row_features:
+    if not view.row_features:
         raise InvalidFeatureView(
             f"Feature view {view.name!r} has a time to live and only windows.",
             why="A window forgets by its own span.",
@@ -279,26 +374,30 @@ def _check_ttl(view: FeatureView) -> None:
         )
 
 
-def _check_row_wise(view: str, feature: str, expression: pl.Expr) -> None:
-    if not _is_row_wise(expression):
-        raise LooksAcrossRows(
-            f"Feature {feature!r} of view {view!r} looks across rows, or inside a Python function: {expression}",
-            why="A value made from several rows can hold what was not yet known, and changes with the batch.",
-            fix="Use a window (count, total, mean, rate) for history, or compute the column in a step before landing.",
-            view=view,
-            feature=feature,
-        )
+def _check_sessions(view: FeatureView) -> None:
+    for name, window in view.window_features.items():
+        if window.session is not None and window.lateness is None and not isinstance(view.known_at, timedelta):
+            raise InvalidFeatureView(
+                f"Feature {name!r} of view {view.name!r} cannot tell when a session is over.",
+                why="An outcome of it may still come in, and nothing says by when at the latest.",
+                fix="Give lateness=, the longest time from an event until it is known.",
+            )
 
 
-def _is_row_wise(expression: pl.Expr) -> bool:
-    """Whether each value depends on its own row alone, in every part of the expression.
+def _check_query(view: FeatureView, query: RowQuery) -> None:
+    for column in view.row_columns:
+        if column not in query.outputs:
+            raise InvalidFeatureView(
+                f"The query of view {view.name!r} gives no column {column!r}.",
+                why="Keys, event time, known-at and features are read from what it selects.",
+                fix=did_you_mean(column, query.outputs) or f"Add {column} to the select.",
+            )
 
-    Polars calls `a - a.min()` row separable, since it looks at the outermost part only; so each part is asked.
-    """
-    try:
-        return expression.meta.is_row_separable() and all(_is_row_wise(part) for part in expression.meta.pop())
-    except pl.exceptions.PolarsError:  # a Python function inside: nobody can tell what it looks at
-        return False
+
+def _outputs_as_features(view: FeatureView) -> dict[str, str | pl.Expr | Window]:
+    """All columns of the query that are not there to find the row."""
+    taken = {*view.key_map.values(), view.event_time, view.known_at, *view.event_key}
+    return {} if view.query is None else {name: name for name in view.query.outputs if name not in taken}
 
 
 def _described_known_at(known_at: str | timedelta | None) -> dict[str, object]:
@@ -310,22 +409,23 @@ def _described_known_at(known_at: str | timedelta | None) -> dict[str, object]:
 def _described(source: str | pl.Expr | Window) -> dict[str, object]:
     if not isinstance(source, Window):
         expression = pl.col(source) if isinstance(source, str) else source
-        return {"expression": _plain(expression), "text": str(expression)}
+        return {"expression": plain(expression), "text": str(expression)}
     return {
         "window": source.aggregate,
-        "value": None if source.value is None else _plain(source.value),
-        "where": None if source.where is None else _plain(source.where),
-        "span_s": None if source.span is None else source.span.total_seconds(),
+        "value": None if source.value is None else plain(source.value),
+        "where": None if source.where is None else plain(source.where),
+        "span_s": _in_seconds(source.span),
         "last": source.last,
+        "tile_s": _in_seconds(source.tile),
+        "edge": source.edge if source.tile is not None else None,
+        "session_s": _in_seconds(source.session),
+        "lateness_s": _in_seconds(source.lateness),
+        "q": source.q,
     }
 
 
-def _plain(expression: pl.Expr) -> object:
-    """The expression's tree as Polars writes it: with the literals, types and options that its text leaves out.
-
-    Polars may write it otherwise in another version; then the digest changes and says so, rather than not.
-    """
-    return json.loads(expression.meta.serialize(format="json"))
+def _in_seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
 
 
 def _known_at_from(described: Mapping[str, Any]) -> str | timedelta:
@@ -340,22 +440,16 @@ def _seconds(described: float | None) -> timedelta | None:
 
 def _source_from(described: Mapping[str, Any]) -> pl.Expr | Window:
     if "expression" in described:
-        return _expression_from(described["expression"])
+        return expression_from(described["expression"])
     return Window(
         described["window"],
-        None if described["value"] is None else _expression_from(described["value"]),
+        None if described["value"] is None else expression_from(described["value"]),
         _seconds(described["span_s"]),
         described["last"],
-        None if described["where"] is None else _expression_from(described["where"]),
+        None if described["where"] is None else expression_from(described["where"]),
+        _seconds(described["tile_s"]),
+        described["edge"] or "closed",
+        _seconds(described["session_s"]),
+        _seconds(described["lateness_s"]),
+        described["q"],
     )
-
-
-def _expression_from(plain: object) -> pl.Expr:
-    try:
-        return pl.Expr.deserialize(io.BytesIO(json.dumps(plain).encode()), format="json")
-    except pl.exceptions.PolarsError as error:
-        raise InvalidFeatureView(
-            "A recorded feature cannot be read.",
-            why=f"Polars {pl.__version__} says: {str(error).splitlines()[0]}",
-            fix="Use the version of Polars with which it was registered.",
-        ) from error

@@ -1,6 +1,7 @@
 """Clean-up: what the roots need stays, the rest is condemned, and what was condemned a grace ago is deleted.
 
-Rows go first, in one transaction with the look at the roots; then the blobs that no row of any project names. A blob of
+Rows go first, in one transaction with the look at the roots; then the blobs that no row of any project names, be it an
+artifact's or one of another system (`BlobUsers`). A blob of
 a folder or of a value with values inside is named by the bytes of another one, so those are read. A put of condemned
 content revives it: the row by being recorded again, the blob by its renewed age, which is read after the blob was set
 aside (`BlobStore.expire`).
@@ -8,6 +9,7 @@ aside (`BlobStore.expire`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +21,11 @@ from treadle.kernel.artifacts.errors import BlobNotFound
 from treadle.kernel.artifacts.records import Artifact
 from treadle.kernel.artifacts.service import Artifacts
 from treadle.kernel.store import Reader, Row, Statements, Store, Transaction
-from treadle.systems.infra.ports import Roots
+from treadle.systems.infra.ports import BlobUsers, Roots
 
 sql = Statements(__package__)
+
+_SNAPSHOT = re.compile(r"snap_[0-9a-z]{26}")
 
 BODILESS = "none"
 """The codec of a value that is kept by its digest alone."""
@@ -40,8 +44,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sorted:
-    """The artifacts of a project: all, and by what becomes of them."""
+    """The artifacts of a project: all, and by what becomes of them. needed: the digests and snapshots that something needs."""
 
+    needed: frozenset[str]
     known: Sequence[Known]
     kept: Sequence[Known]
     condemned: Sequence[Known]
@@ -79,7 +84,10 @@ def sort_out(
             (deleted if one.condemned_at < before else condemned).append(one)
         elif one.recorded_at < since:
             condemned.append(one)
-    return Sorted(known=known, kept=kept, condemned=condemned, revived=revived, deleted=deleted)
+    needed |= _named_in(reader, project, needed)
+    return Sorted(
+        needed=frozenset(needed), known=known, kept=kept, condemned=condemned, revived=revived, deleted=deleted
+    )
 
 
 def needed_by(reader: Reader, project: str, roots: Iterable[Roots], since: int) -> set[str]:
@@ -100,6 +108,15 @@ def needed_by(reader: Reader, project: str, roots: Iterable[Roots], since: int) 
     for each in roots:
         needed.update(each.needed(reader, project))
     return needed
+
+
+def _named_in(reader: Reader, project: str, needed: set[str]) -> set[str]:
+    """The snapshots that needed values name: answers of acts, training sets."""
+    found: set[str] = set()
+    for digest, inline in reader.each(sql.naming_snapshots, {"project": project}):
+        if digest in needed:
+            found.update(_SNAPSHOT.findall(bytes(inline).decode("utf-8", "replace")))
+    return found
 
 
 def arguments_of(params: object) -> Iterable[str]:
@@ -123,13 +140,15 @@ def apply(tx: Transaction, project: str, found: Sorted, *, at: int, before: int)
         )
 
 
-def find_orphans(store: Store, artifacts: Artifacts, before: datetime) -> Orphans:
-    """The blobs that no artifact of any project names, and that nobody has put since `before`.
+def find_orphans(store: Store, artifacts: Artifacts, users: Iterable[BlobUsers], before: datetime) -> Orphans:
+    """The blobs that no artifact and no other row of any project names, and that nobody has put since `before`.
 
     Where the parts of an artifact cannot be known (damaged bytes, a codec that is not installed) nothing is an orphan.
     """
     used: set[str] = set()
     with store.read() as reader:
+        for user in users:
+            used.update(user.blobs(reader))
         for row in reader.each(sql.every_artifact):
             artifact = artifact_of(row)
             try:
@@ -144,13 +163,17 @@ def find_orphans(store: Store, artifacts: Artifacts, before: datetime) -> Orphan
     )
 
 
-def sweep(store: Store, artifacts: Artifacts, orphans: Orphans, before: datetime) -> dict[str, int]:
+def sweep(
+    store: Store, artifacts: Artifacts, users: Sequence[BlobUsers], orphans: Orphans, before: datetime
+) -> dict[str, int]:
     """Removes the orphans that still are, and what unfinished writes have left; answers the sizes of what is gone."""
     artifacts.blobs.sweep(before)
     gone = {}
     for digest, size in orphans.sizes.items():
         with store.read() as reader:
-            is_free = reader.find(sql.blob_in_use, {"blob": digest}) is None
+            is_free = reader.find(sql.blob_in_use, {"blob": digest}) is None and not any(
+                user.uses(reader, digest) for user in users
+            )
         if is_free and artifacts.blobs.expire(digest, before):
             gone[digest] = size
     return gone

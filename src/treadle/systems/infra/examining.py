@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
+from treadle.kernel.artifacts.blobs import BlobStore
 from treadle.kernel.artifacts.records import Artifact
 from treadle.kernel.artifacts.service import Artifacts
 from treadle.kernel.events import EventLog
 from treadle.kernel.store import Statements, Store
 from treadle.systems.infra.cleaning import artifact_of
+from treadle.systems.infra.ports import BlobUsers, DataFiles
 from treadle.systems.infra.records import Check
 
 sql = Statements(__package__)
@@ -79,6 +83,54 @@ def check_bytes(store: Store, artifacts: Artifacts, project: str, *, deep: bool)
         )
     how = "read and compared" if deep else "there (use --deep to read them all)"
     return Check(name="stored bytes", verdict="ok", found=f"{seen} artifacts, all {how}")
+
+
+def check_files(store: Store, blobs: BlobStore, users: Iterable[BlobUsers], project: str, *, deep: bool) -> Check:
+    """As `check_bytes`, for the blobs that other rows than artifacts name; each blob is looked at once."""
+    seen = 0
+    problems: list[tuple[str, str]] = []
+    with store.read() as reader:
+        for user in users:
+            problems += user.damaged(reader) if deep else []
+            for blob, named in groupby(user.sizes(reader, project), key=itemgetter(1)):
+                rows = list(named)
+                where, _, size_bytes = rows[0]
+                seen += len(rows)
+                problem = blobs.verify(blob) if deep else _look_at_blob(blobs, blob, size_bytes)
+                if problem is not None:
+                    problems.append((where, problem))
+    if problems:
+        where, problem = problems[0]
+        return Check(
+            name="logged files",
+            verdict="failed",
+            found=f"The bytes of {len(problems)} files are not whole; first {where}: {problem}",
+            fix="Log them again, or restore the folder of artifacts from a copy.",
+        )
+    how = "read and compared" if deep else "there (use --deep to read them all)"
+    return Check(name="logged files", verdict="ok", found=f"{seen} files, all {how}")
+
+
+def check_tables(tables: DataFiles, project: str, *, deep: bool) -> Check:
+    """Whether the files of every dataset's snapshots are those that were landed."""
+    seen, problems = tables.look_at(project, deep=deep)
+    if problems:
+        where, problem = problems[0]
+        return Check(
+            name="data files",
+            verdict="failed",
+            found=f"{len(problems)} of {seen} files of datasets are not what was landed; first {where}: {problem}",
+            fix="Restore them from a backup, or land their sources again; snapshots without these files can be read on.",
+        )
+    how = "read and compared" if deep else "there (use --deep to read them all)"
+    return Check(name="data files", verdict="ok", found=f"{seen} files of datasets, all {how}")
+
+
+def _look_at_blob(blobs: BlobStore, blob: str, size_bytes: int) -> str | None:
+    found = blobs.size(blob)
+    if found is None:
+        return "bytes are missing"
+    return None if found == size_bytes else f"{found} bytes of {size_bytes}"
 
 
 def check_leases(store: Store, project: str, at: int) -> Check:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from treadle.kernel.vocabulary.datasets import TableCleanUp
+
 Verdict = Literal["ok", "warning", "failed"]
 
 
@@ -29,6 +31,8 @@ class CleanUp:
     orphans: int
     orphan_bytes: int
     unreadable: str = ""
+    tables: Sequence[TableCleanUp] = ()
+    """The files of datasets, which are counted apart from artifacts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

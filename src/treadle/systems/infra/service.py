@@ -12,9 +12,10 @@ from treadle.kernel.artifacts.service import Artifacts
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Store, Transaction
+from treadle.kernel.vocabulary.datasets import TableCleanUp
 from treadle.systems.infra import cleaning, examining
 from treadle.systems.infra.cleaning import Known, Orphans, Sorted
-from treadle.systems.infra.ports import Examiner, Roots
+from treadle.systems.infra.ports import BlobUsers, DataFiles, Holdings, Leftovers, Roots
 from treadle.systems.infra.records import CleanUp, Examination
 
 GRACE = timedelta(hours=24)
@@ -48,10 +49,14 @@ class Storage:
         *,
         home: Path,
         roots: Sequence[Roots] = (),
-        examiners: Sequence[Examiner] = (),
+        users: Sequence[BlobUsers] = (),
+        leftovers: Sequence[Leftovers] = (),
+        tables: Sequence[DataFiles] = (),
+        holdings: Sequence[Holdings] = (),
     ) -> None:
         self._store, self._artifacts, self._events, self._clock = store, artifacts, events, clock
-        self._home, self._roots, self._examiners = home, roots, examiners
+        self._home, self._roots, self._tables = home, roots, tables
+        self._users, self._leftovers, self._holdings = users, leftovers, holdings
 
     @verb("storage.clean", permission="storage.write", event="storage.cleaned")
     def clean(self, caller: Caller, request: CleanUpStorage) -> CleanUp:
@@ -68,14 +73,18 @@ class Storage:
                 found = cleaning.sort_out(
                     reader, caller.project, self._artifacts, self._roots, since=since, before=to_micros(before)
                 )
-            orphans = cleaning.find_orphans(self._store, self._artifacts, before)
-            return _answer(found, orphans, orphans.sizes, is_dry_run=True)
+            tables = self._clean_tables(caller.project, found, since, before, is_dry_run=True)
+            orphans = cleaning.find_orphans(self._store, self._artifacts, self._users, before)
+            return _answer(found, orphans, orphans.sizes, tables, is_dry_run=True)
         found = self._store.write(lambda tx: self._clean_rows(tx, caller, since, now), durable=True)
-        orphans = cleaning.find_orphans(self._store, self._artifacts, before)
-        gone = cleaning.sweep(self._store, self._artifacts, orphans, before)
+        tables = self._clean_tables(caller.project, found, since, before, is_dry_run=False)
+        orphans = cleaning.find_orphans(self._store, self._artifacts, self._users, before)
+        gone = cleaning.sweep(self._store, self._artifacts, self._users, orphans, before)
+        for each in self._leftovers:
+            each.sweep(before)
         if gone:
             self._store.write(lambda tx: self._record_sweep(tx, caller, gone))
-        return _answer(found, orphans, gone, is_dry_run=False)
+        return _answer(found, orphans, gone, tables, is_dry_run=False)
 
     @verb("storage.examine", permission="storage.read")
     def examine(self, caller: Caller, request: ExamineStorage) -> Examination:
@@ -86,12 +95,21 @@ class Storage:
             examining.check_chain(self._events, project),
             examining.check_refs(store, project),
             examining.check_bytes(store, self._artifacts, project, deep=request.deep),
+            examining.check_files(store, self._artifacts.blobs, self._users, project, deep=request.deep),
             examining.check_leases(store, project, to_micros(self._clock())),
             examining.check_disk(self._home),
         ]
-        for examiner in self._examiners:
-            checks += list(examiner.examine(project))
+        checks += [examining.check_tables(table, project, deep=request.deep) for table in self._tables]
         return Examination(checks=checks)
+
+    def _clean_tables(
+        self, project: str, found: Sorted, since: int, before: datetime, *, is_dry_run: bool
+    ) -> list[TableCleanUp]:
+        return [
+            table
+            for each in self._holdings
+            for table in each.clean(project, found.needed, since=since, before=to_micros(before), is_dry_run=is_dry_run)
+        ]
 
     def _clean_rows(self, tx: Transaction, caller: Caller, since: int, now: datetime) -> Sorted:
         """Roots, condemnations, deletions and the event in one transaction."""
@@ -116,7 +134,9 @@ class Storage:
         )
 
 
-def _answer(found: Sorted, orphans: Orphans, gone: dict[str, int], *, is_dry_run: bool) -> CleanUp:
+def _answer(
+    found: Sorted, orphans: Orphans, gone: dict[str, int], tables: Sequence[TableCleanUp], *, is_dry_run: bool
+) -> CleanUp:
     return CleanUp(
         is_dry_run=is_dry_run,
         artifacts=len(found.known),
@@ -129,6 +149,7 @@ def _answer(found: Sorted, orphans: Orphans, gone: dict[str, int], *, is_dry_run
         orphans=len(gone),
         orphan_bytes=sum(gone.values()),
         unreadable=orphans.unreadable,
+        tables=tables,
     )
 
 

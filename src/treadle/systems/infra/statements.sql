@@ -32,6 +32,12 @@ select c.digest from checkpoint c join run r on r.project = c.project and r.id =
 where c.project = :project and r.status <> 'done'
     and (c.recorded_at >= :since or r.status in ('queued', 'running', 'waiting'));
 
+-- name: naming_snapshots (sqlite)
+select digest, inline from artifact where project = :project and inline is not null and instr(inline, x'736e61705f') > 0;
+-- name: naming_snapshots (postgresql)
+select digest, inline from artifact
+where project = :project and inline is not null and position('\x736e61705f'::bytea in inline) > 0;
+
 -- name: artifacts
 select digest, size_bytes, recorded_at, condemned_at, codec from artifact where project = :project;
 

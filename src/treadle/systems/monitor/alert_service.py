@@ -6,6 +6,7 @@ from treadle.ground.clock import Clock
 from treadle.ground.errors import did_you_mean
 from treadle.ground.ids import NewId
 from treadle.kernel.events import EventLog
+from treadle.kernel.events.outbox import Outbox
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Reader, Store
 from treadle.systems.monitor.alerting import Alerting
@@ -20,9 +21,11 @@ Alerts = list[Alert]
 class AlertService:
     """Alerts: what is open, who takes care of it, and how it ended."""
 
-    def __init__(self, store: Store, events: EventLog, *, clock: Clock, new_id: NewId) -> None:
+    def __init__(
+        self, store: Store, events: EventLog, *, clock: Clock, new_id: NewId, outbox: Outbox | None = None
+    ) -> None:
         self._store, self._alerts = store, AlertRows()
-        self._alerting = Alerting(self._alerts, events, clock, new_id)
+        self._alerting = Alerting(self._alerts, events, clock, new_id, outbox)
 
     @verb("alerts.list", permission="alert.read")
     def list(self, caller: Caller, request: ListAlerts) -> Alerts:

@@ -8,11 +8,14 @@ from datetime import datetime
 from treadle.ground.clock import Clock
 from treadle.ground.ids import NewId
 from treadle.kernel.events import EventLog
+from treadle.kernel.events.outbox import ALERT, Outbox
 from treadle.kernel.governance import Caller
 from treadle.kernel.store import Transaction
 from treadle.systems.monitor.alerts import Alert, Continued, Opened, Verdict, changes
 from treadle.systems.monitor.records import Monitor
 from treadle.systems.monitor.repository import AlertRows
+from treadle.systems.monitor.route_rows import RouteRows
+from treadle.systems.monitor.routes import Change, message_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,12 @@ class Changed:
 class Alerting:
     """Alerts as rows and events. Every method works within the caller's transaction."""
 
-    def __init__(self, alerts: AlertRows, events: EventLog, clock: Clock, new_id: NewId) -> None:
+    def __init__(
+        self, alerts: AlertRows, events: EventLog, clock: Clock, new_id: NewId, outbox: Outbox | None = None
+    ) -> None:
+        """outbox: where those wait who are to be told; without one nobody is."""
         self._alerts, self._events, self._clock, self._new_id = alerts, events, clock, new_id
+        self._outbox, self._routes = outbox, RouteRows()
 
     def apply(
         self,
@@ -73,7 +80,8 @@ class Alerting:
         """Ends an alert, with the event `alert.resolved`; `at` is when that was in the world, where somebody knows."""
         resolved = replace(alert, state="resolved", resolved_at=self._clock(), resolution=reason)
         self._alerts.update(tx, caller.project, resolved)
-        self._leave(tx, caller, "alert.resolved", alert, {"windows": alert.windows}, at)
+        event = self._leave(tx, caller, "alert.resolved", alert, {"windows": alert.windows}, at)
+        self._tell(tx, caller, resolved, "resolved", event)
         return resolved
 
     def acknowledge(self, tx: Transaction, caller: Caller, alert: Alert) -> Alert:
@@ -101,7 +109,7 @@ class Alerting:
             kind=verdict.kind,
             state="open",
             symptoms=change.symptoms,
-            peak=change.symptoms[0].z,
+            peak=max(symptom.z for symptom in change.symptoms),
             threshold=verdict.threshold,
             first_window_at=verdict.window_at,
             last_window_at=verdict.window_at,
@@ -119,7 +127,22 @@ class Alerting:
         }
         opened = replace(alert, event=self._leave(tx, caller, "alert.opened", alert, facts, judged_at))
         self._alerts.insert(tx, caller.project, opened)
+        self._tell(tx, caller, opened, "opened", opened.event)
         return opened
+
+    def _tell(self, tx: Transaction, caller: Caller, alert: Alert, change: Change, event: str) -> None:
+        """Puts what there is to say into the outbox, once for each route, unless a silence keeps it back."""
+        if self._outbox is None:
+            return
+        routes = [one for one in self._routes.all(tx, caller.project) if one.endpoint in (None, alert.endpoint)]
+        if not routes:
+            return
+        now = self._clock()
+        if any(silence.covers(alert, now) for silence in self._routes.silences(tx, caller.project, now)):
+            return
+        for route in routes:
+            payload = {"route": route.id, "message": message_of(alert, change, route.runbook)}
+            self._outbox.put(tx, caller.project, kind=ALERT, payload=payload, event=event)
 
     def _continue(self, tx: Transaction, caller: Caller, verdict: Verdict, change: Continued) -> Alert:
         alert = replace(

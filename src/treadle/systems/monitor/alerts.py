@@ -7,7 +7,7 @@ itself after two windows in a row without any of its columns, or by hand. Pure: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -20,11 +20,17 @@ State = Literal["open", "acknowledged", "resolved"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symptom:
-    """A column beyond the threshold, or for performance the figure that decayed: how far, and which way."""
+    """A column beyond the threshold, or for performance the figure that decayed: how far, and in what way.
+
+    impact: what the move means for the model (see `impact`), None where nothing is known of that. detail: the move in
+    words, such as "mean +0.31 sd" or "nulls 2.0 % more".
+    """
 
     column: str
     z: float
     figure: str
+    impact: float | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +60,13 @@ class Alert:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the alert is about, the furthest moved first."""
+        """What the alert is about: what matters most to the model first, and what moved furthest among equals."""
         return tuple(symptom.column for symptom in self.symptoms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one window says of one kind: the symptoms beyond the threshold, the furthest first; often none."""
+    """What one window says of one kind: the symptoms beyond the threshold, in order; often none."""
 
     kind: Kind
     window_at: datetime
@@ -124,5 +130,10 @@ def _judge(alert: Alert, here: Mapping[str, Symptom]) -> Continued | Quieted:
     known = {symptom.column: symptom for symptom in alert.symptoms}
     for symptom in again:
         known[symptom.column] = max(known[symptom.column], symptom, key=lambda one: one.z)
-    symptoms = tuple(sorted(known.values(), key=lambda symptom: -symptom.z))
-    return Continued(alert=alert, symptoms=symptoms, peak=max(alert.peak, symptoms[0].z))
+    symptoms = in_order(known.values())
+    return Continued(alert=alert, symptoms=symptoms, peak=max(alert.peak, *(symptom.z for symptom in symptoms)))
+
+
+def in_order(symptoms: Iterable[Symptom]) -> tuple[Symptom, ...]:
+    """Symptoms by what they mean for the model, then by how far they moved."""
+    return tuple(sorted(symptoms, key=lambda one: (-(one.impact or 0.0), -one.z)))

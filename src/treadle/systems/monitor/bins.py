@@ -1,21 +1,26 @@
 """Bins that a reference fixes once, and the counts of a window over them.
 
-A window is nothing but counts: about 1 kB a column whatever its rows, and two windows add up to the window that holds
-both, in any order. Numbers fall between quantiles of the reference, words into its most frequent values; every column
-has slots for what the reference did not have (below its least, above its greatest, a word that it never saw) and for
-null, where NaN belongs too.
+A window is nothing but counts, and sums of products for the correlations: about 1 kB a column whatever its rows. Two
+windows add up to the window that holds both, in any order. Numbers fall between quantiles of the reference, words into
+its most frequent values; every column has slots for what the reference did not have (below its least, above its
+greatest, a word that it never saw) and for null, where NaN belongs too.
+
+Every slot of a number has a normal score: what a standard normal would be on average in that part of its range. Means,
+spreads and correlations are those of the scores, so that neither a heavy tail nor the unit of a column decides them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from treadle.ground.errors import did_you_mean
+from treadle.ground.stats import normal_quantile
 from treadle.systems.monitor.errors import UnfitColumn, UnfitReference, UnfitWindow
 
 if TYPE_CHECKING:
@@ -23,11 +28,18 @@ if TYPE_CHECKING:
 
 Kind = Literal["numeric", "categorical"]
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 NUMERIC_BINS = 32
 CATEGORIES = 30
 KNOWN_CATEGORIES = 4096
 """Words of the reference that are told from unseen ones; beyond so many a column is an identifier in all but name."""
+
+MOST_PAIRED = 40
+"""Of so many number columns, the first ones, every pair's correlation is watched: 780 pairs."""
+
+ROWS_AT_ONCE = 1 << 16
+"""Rows that are placed and multiplied together: the scores of twenty columns then stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +48,8 @@ class ColumnBins:
 
     numeric: below the reference's least value, then up to and with each of `edges` (the first is the least value, the
     last the greatest), above, null. categorical: each of `values`, all of `others` together, the unseen, null.
-    A column that was all null has no edges: outside and null are its slots.
+    A column that was all null has no edges: outside and null are its slots. `scores` are the normal scores of a
+    number's slots; null has none, and counts as 0, the middle.
     """
 
     name: str
@@ -44,6 +57,7 @@ class ColumnBins:
     edges: tuple[float, ...] = ()
     values: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -62,10 +76,14 @@ class ColumnBins:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowCounts:
-    """The rows of a window, and for each column how many fell into each slot."""
+    """The rows of a window, and for each column how many fell into each slot.
+
+    products: the sums over rows of the products of the scores of each pair of `paired` columns, shape (pairs, pairs).
+    """
 
     rows: int
     columns: Mapping[str, Counts] = field(default_factory=dict)
+    products: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __add__(self, other: WindowCounts) -> WindowCounts:
         """The counts of both windows together. Raises UnfitWindow when they watch different columns or slots."""
@@ -78,7 +96,13 @@ class WindowCounts:
         return WindowCounts(
             rows=self.rows + other.rows,
             columns={name: counts + other.columns[name] for name, counts in self.columns.items()},
+            products=self.products + other.products,
         )
+
+
+def paired(bins: Sequence[ColumnBins]) -> list[ColumnBins]:
+    """The columns whose correlations are watched: the first 40 numbers that have more than one value."""
+    return [column for column in bins if len(column.edges) > 1 and column.scores][:MOST_PAIRED]
 
 
 def fix_bins(table: pa.Table, kinds: Mapping[str, Kind] | None = None) -> tuple[ColumnBins, ...]:
@@ -123,13 +147,29 @@ def count(bins: Sequence[ColumnBins], table: pa.Table) -> WindowCounts:
     Raises UnfitColumn when a watched column is missing or cannot be read as it must.
     """
     _require_columns([column.name for column in bins], table.column_names)
-    return WindowCounts(rows=table.num_rows, columns={column.name: count_column(column, table) for column in bins})
+    numbers = {column.name: _floats(table, column.name) for column in bins if column.kind == "numeric"}
+    counts = {column.name: np.zeros(column.slots, dtype=np.int64) for column in bins}
+    pairs = paired(bins)
+    products = np.zeros((len(pairs), len(pairs)))
+    for start in range(0, table.num_rows, ROWS_AT_ONCE):
+        scored = np.empty((len(pairs), min(ROWS_AT_ONCE, table.num_rows - start)), dtype=np.float32)
+        row = 0
+        for column in bins:
+            if column.kind == "numeric":
+                placed = place_numbers(column, numbers[column.name][start : start + ROWS_AT_ONCE])
+                counts[column.name] += np.bincount(placed, minlength=column.slots)
+                if row < len(pairs) and pairs[row] is column:
+                    np.take(np.asarray(column.scores, dtype=np.float32), placed, out=scored[row], mode="clip")
+                    row += 1
+        products += scored @ scored.T
+    for column in bins:
+        if column.kind == "categorical":
+            counts[column.name] += _count_words(column, table)
+    return WindowCounts(rows=table.num_rows, columns=counts, products=products)
 
 
-def count_column(column: ColumnBins, table: pa.Table) -> Counts:
-    """The counts of one column, int64 of shape (slots,)."""
-    if column.kind == "numeric":
-        return np.bincount(place_numbers(column, _floats(table, column.name)), minlength=column.slots)
+def _count_words(column: ColumnBins, table: pa.Table) -> Counts:
+    """The counts of one column of words, int64 of shape (slots,)."""
     counts = np.zeros(column.slots, dtype=np.int64)
     place = {value: slot for slot, value in enumerate(column.values)}
     place.update(dict.fromkeys(column.others, len(column.values)))
@@ -171,7 +211,31 @@ def _numeric_bins(name: str, values: NDArray[np.float64]) -> ColumnBins:
         edges = np.unique(present)
     if edges.size > NUMERIC_BINS:
         edges = np.unique(np.quantile(present, np.linspace(0, 1, NUMERIC_BINS + 1), method="inverted_cdf"))
-    return ColumnBins(name=name, kind="numeric", edges=tuple(edges[np.isfinite(edges)].tolist()))
+    bins = ColumnBins(name=name, kind="numeric", edges=tuple(edges[np.isfinite(edges)].tolist()))
+    counts = np.bincount(place_numbers(bins, values), minlength=bins.slots)
+    return replace(bins, scores=(*normal_scores(counts[:-1]).tolist(), 0.0))
+
+
+def normal_scores(counts: Counts) -> Floats:
+    """The mean of a standard normal within each slot, were it cut at the same shares; shape (slots,).
+
+    Slots that are empty at an end are those beyond the reference, and score as half a row would there.
+    Source: van der Waerden's scores, averaged over ties.
+    """
+    n = int(counts.sum())
+    if n == 0:
+        return np.zeros(counts.size)
+    cumulated = np.concatenate([[0], np.cumsum(counts)]) / n
+    density = np.array([0.0 if share in (0.0, 1.0) else _density(normal_quantile(share)) for share in cumulated])
+    end = normal_quantile(1.0 - 0.5 / (n + 1))
+    scores = np.where(cumulated[:-1] <= 0.0, -end, np.where(cumulated[1:] >= 1.0, end, 0.0))
+    filled = counts > 0
+    scores[filled] = (density[:-1] - density[1:])[filled] / np.diff(cumulated)[filled]
+    return np.asarray(scores, dtype=np.float64)
+
+
+def _density(z: float) -> float:
+    return math.exp(-z * z / 2.0) / math.sqrt(2.0 * math.pi)
 
 
 def _categorical_bins(name: str, table: pa.Table) -> ColumnBins:

@@ -63,11 +63,25 @@ def cohorts_of(predictions: pa.Table, truth: pa.Table, *, window_s: int) -> list
     return cohorts
 
 
+def known_rows(predictions: pa.Table, truth: pa.Table) -> int:
+    """Of how many predictions the outcome is known."""
+    return int(_answers(predictions, truth)[1].sum())
+
+
 def numbers(table: pa.Table, name: str) -> Floats:
     """A column as float64, null as NaN."""
     import pyarrow as pa
 
     return np.asarray(table.column(name).cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+def words_of(table: pa.Table, name: str) -> list[str | None]:
+    """A column as words. Raises UnfitColumn when it is missing."""
+    import pyarrow as pa
+
+    if name not in table.column_names:
+        raise UnfitColumn(f"There is no column {name!r} to compare groups by.", column=name)
+    return table.column(name).cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
 def seconds(table: pa.Table) -> Floats:

@@ -4,11 +4,14 @@ TreadleError
 ├── InvalidInput
 │   ├── UnfitReference      a reference that no window can be compared with
 │   ├── UnfitColumn         a watched column that is missing, or of a type that cannot be read as told
-│   └── UnfitWindow         no window of the monitor, or counts over other bins
+│   ├── UnfitWindow         no window of the monitor, or counts over other bins
+│   └── UnfitRoute          a route that leads nowhere, or a silence without an end
 ├── NotFound
 │   ├── MonitorNotFound
-│   └── AlertNotFound
+│   ├── AlertNotFound
+│   └── RouteNotFound
 └── Conflict
+    ├── NoMailServer        alerts are to be mailed, and no server is named
     ├── MonitorExists       the name is taken
     └── AlertClosed         what is resolved cannot be acknowledged
 """
@@ -48,3 +51,15 @@ class MonitorExists(Conflict):
 
 class AlertClosed(Conflict):
     code = "alert.closed"
+
+
+class UnfitRoute(InvalidInput):
+    code = "alert.unfit_route"
+
+
+class RouteNotFound(NotFound):
+    code = "alert.route_not_found"
+
+
+class NoMailServer(Conflict):
+    code = "alert.no_mail_server"

@@ -47,6 +47,9 @@ class Performance:
     expected_over_observed: float | None = None
     error_rate: float | None = None
     error_rate_interval: tuple[float, float] | None = None
+    mean_error: float | None = None
+    """Of numbers: the mean absolute error, and its interval."""
+    mean_error_interval: tuple[float, float] | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -113,6 +116,22 @@ def measure_performance(
         expected_over_observed=float(scores.sum() / answers.sum()) if answers.any() else None,
         error_rate=errors / labelled,
         error_rate_interval=stats.wilson(errors, labelled),
+    )
+
+
+def measure_regression(prediction: ArrayLike, truth: ArrayLike, *, closed: int = 0) -> Performance:
+    """The mean absolute error of a cohort of numbers; arguments as for `measure_performance`."""
+    values, answers = np.asarray(prediction, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    errors = np.abs(answers - values)[~np.isnan(answers)]
+    n, labelled = values.size, errors.size
+    return Performance(
+        n=n,
+        labelled=labelled,
+        closed=closed,
+        errors=0,
+        completeness=(labelled + closed) / n if n else 0.0,
+        mean_error=float(errors.mean()) if labelled else None,
+        mean_error_interval=stats.mean_interval(errors) if labelled > 1 else None,
     )
 
 

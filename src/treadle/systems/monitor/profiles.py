@@ -1,11 +1,15 @@
 """What a monitor keeps of a reference: counts over its bins, and how much they move when nothing has changed.
 
-Normal is the worse of two: resamples of the reference's rows, and the reference's own stretches of time, each compared
-with the rest of it. The second is what keeps a weekly rhythm, or a stormy week like others before, from raising an
-alarm; independence is never assumed where time can be looked at.
+One budget covers the whole monitor. Every figure becomes the point of a standard normal that chance passes as seldom
+(`noise` says what chance does, from the reference's own stretches of time, which is what keeps a weekly rhythm from
+raising an alarm); each family of figures has its share of the budget, and its figures share that. So the z of all figures
+stand on one scale with one threshold, which a window without drift passes as seldom as the budget says.
 
-One budget covers the whole monitor: the threshold is set on the largest z of all columns, so that a window without
-drift passes it as seldom as the budget says, whatever the number of columns.
+Where the reference shows that a window resembles those of the same phase (the same day of the week, the same hour of the
+day) more than the rest, a window is held against these alone; what the rhythm hides from a test is then found as well.
+
+The promise is then tried on the reference itself: each of its stretches is judged by the others, and where they pass
+more often than promised, the threshold is raised to what they show.
 """
 
 from __future__ import annotations
@@ -18,16 +22,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from treadle.systems.monitor.bins import ColumnBins, Counts, Kind, fix_bins, place_column
+from treadle.ground.stats import chi_square_tail
+from treadle.ground.stats.tails import log_normal_tail, normal_point
+from treadle.systems.monitor.bins import ColumnBins, Kind, WindowCounts, count, fix_bins
 from treadle.systems.monitor.errors import UnfitReference
-from treadle.systems.monitor.figures import Figure, Floats, figures_of, judged
+from treadle.systems.monitor.figures import Family, Floats, Layout, Standardised, stack, standardise
+from treadle.systems.monitor.noise import UNTIMED, Noise, no_noise, noise_of, squares
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RESAMPLES = 2000
-LEAST_SPREAD = 0.001
-"""No figure is taken to be steadier than this: a thousandth is no news, however many rows say so."""
+DAY_S = 86_400
+OUTSIDE = np.iinfo(np.int64).min
+FAMILIES: tuple[Family, ...] = ("mean", "spread", "ranks", "words", "nulls", "unseen", "pairs", "together")
 
 LEAST_ROWS = 100
 """Below so many rows a window is too thin to judge."""
@@ -36,29 +43,25 @@ LEAST_COVER = 0.9
 """The last stretch counts only when the reference covers so much of it: a week without its Sunday is no week."""
 
 LEAST_BLOCKS = 4
-"""Below so many stretches of time the reference cannot show how it moves, and resamples alone must do."""
+"""Below so many stretches of time the reference cannot show how it moves, and independence must do."""
 
+MOST_PHASES = 28
+"""A profile keeps counts for each phase of a rhythm: the days of a week, the hours of a day."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
-    """What a figure does without drift.
+LEAST_PERIODS = 2
+"""A rhythm is believed when every phase was seen so often."""
 
-    By resampling, its mean is `level + slope / sqrt(n)` and its spread `spread / sqrt(n)`, n being the effective rows;
-    between the reference's stretches of time it has `block_mean` and `block_spread`.
-    """
+RHYTHM_GAIN = 1.3
+"""A rhythm is believed when it explains so much: the variance between stretches without it, over that with it."""
 
-    level: float
-    slope: float
-    spread: float
-    block_mean: float = 0.0
-    block_spread: float = 0.0
+SURPRISED = 0.01
+"""The reference's own stretches raise the threshold where chance would have them pass as often this seldom."""
 
-    def z(self, value: Floats, rows: float) -> Floats:
-        """How many standard deviations a figure, counted on so many effective rows, lies above its mean."""
-        root = math.sqrt(rows)
-        mean = max(self.level + self.slope / root, self.block_mean)
-        above: Floats = value - mean
-        return above / max(self.spread / root, self.block_spread, LEAST_SPREAD)
+SHARES: Mapping[Family | str, float] = {
+    "mean": 0.16, "spread": 0.08, "ranks": 0.13, "words": 0.10, "nulls": 0.10, "unseen": 0.04, "pairs": 0.14,
+    "together": 0.10, "slow": 0.15,
+}  # fmt: skip
+"""What part of the budget each family of figures may use; they add up to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +85,24 @@ class Tail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnProfile:
-    """A column of the reference: its bins, its counts over them, the noise of its figures."""
+    """A column of the reference: its bins, and its counts over them."""
 
     bins: ColumnBins
     counts: tuple[int, ...]
-    noise: Mapping[Figure, Noise]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """The reference's stretches of one phase of its rhythm: counts by column, in the order of the profile's columns."""
+
+    rows: int
+    counts: tuple[tuple[int, ...], ...]
+    products: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """All that a monitor keeps of a reference: a few kB a column, and no rows."""
+    """All that a monitor keeps of a reference: about 2 kB a column, and no rows."""
 
     rows: int
     window_s: int
@@ -99,179 +110,262 @@ class Profile:
     cover: float
     """How much of a stretch its rows span, from first to last: less than 1 where nights are quiet."""
     columns: tuple[ColumnProfile, ...]
-    tails: tuple[Tail, ...]
+    products: tuple[tuple[float, ...], ...]
+    noise: Mapping[Family, Noise]
+    phases: tuple[Phase, ...] = ()
+    """What windows of each phase are held against, where the reference has a rhythm; else nothing."""
+    tail: Tail | None = None
+    """How far the reference's own stretches lie from each other, where that is further than promised."""
 
     def threshold(self, false_alarms_per_window: float) -> float:
         """The z that a window without drift passes as seldom as asked."""
-        return max(tail.beyond(false_alarms_per_window) for tail in self.tails)
+        level = float(normal_point(math.log(false_alarms_per_window / self.figures)))
+        return level if self.tail is None else max(level, self.tail.beyond(false_alarms_per_window))
+
+    @property
+    def figures(self) -> int:
+        """How many comparisons a window is judged by, so many that the z of a single one says little."""
+        return sum(len(noise.extra) for noise in self.noise.values())
 
     @property
     def bins(self) -> tuple[ColumnBins, ...]:
         return tuple(column.bins for column in self.columns)
+
+    def counts_of(self, phase: int = 0) -> WindowCounts:
+        """What a window of this phase is held against, as a window: all of the reference where it has no rhythm.
+
+        phase: how many windows lie between the monitor's anchor and it; whole periods are taken off here.
+        """
+        if not self.phases:
+            rows, counts, products = self.rows, [column.counts for column in self.columns], self.products
+        else:
+            chosen = self.phases[phase % len(self.phases)]
+            rows, counts, products = chosen.rows, list(chosen.counts), chosen.products
+        return WindowCounts(
+            rows=rows,
+            columns={column.bins.name: np.array(one) for column, one in zip(self.columns, counts, strict=True)},
+            products=np.array(products).reshape(len(products), len(products)),
+        )
+
+    def z(self, found: Standardised) -> dict[Family, Floats]:
+        """The figures of windows on the monitor's one scale of z, shape (windows, size)."""
+        return on_one_scale(self.noise, found)
+
+
+def on_one_scale(noise: Mapping[Family, Noise], found: Standardised) -> dict[Family, Floats]:
+    """The figures of windows as z, as if every figure had an equal part of the budget, whatever its family has."""
+    odds = log_odds(noise, found)
+    points = normal_point(np.concatenate(list(odds.values()), axis=1))
+    ends = np.cumsum([values.shape[1] for values in odds.values()])
+    return dict(zip(odds, np.split(points, ends[:-1], axis=1), strict=True))
+
+
+def log_odds(noise: Mapping[Family, Noise], found: Standardised) -> dict[Family, Floats]:
+    """ln of the odds of each figure, weighed so that all families stand on one scale."""
+    total = sum(figures.shape[1] for figures in found.figures.values())
+    return {
+        family: noise[family].log_odds(family, figures, found.rows[family], found.degrees.get(family))
+        + math.log(figures.shape[1] / (SHARES[family] * total))
+        for family, figures in found.figures.items()
+    }
 
 
 def profile(
     reference: pa.Table,
     *,
     at: Floats | None,
-    window_s: int,
-    rng: np.random.Generator,
+    window_s: int = 0,
+    window_rows: int = 0,
+    anchor_s: float | None = None,
     kinds: Mapping[str, Kind] | None = None,
 ) -> Profile:
-    """The profile of a reference for windows of this length.
+    """The profile of a reference for windows of this length, in seconds or in rows.
 
-    at: the time of each row in seconds, shape (rows,), or None where the reference has no time. Stretches of `window_s`
-    seconds with at least half the rows of the middle one show how the reference moves; from four on they are used.
-    rng: draws the resamples; the same rng gives the same profile. Cost: one pass over the rows and a fraction of a
-    second for the resamples. Raises UnfitReference, UnfitColumn.
+    at: the time of each row in seconds, shape (rows,), or None where the reference has no time; rows are then taken to
+    be in order, for windows of rows. anchor_s: a time at which a window begins; without it the first row's.
+    Stretches of `window_s` seconds with at least half the rows of the middle one show how the reference moves; from four
+    on they are used.
+    Cost: one pass over the rows, and about 10 ms a stretch. Raises UnfitReference, UnfitColumn.
     """
     bins = fix_bins(reference, kinds)
-    block = _blocks(at, reference.num_rows, window_s)
-    by_block = {column.name: _block_counts(column, place_column(column, reference), block) for column in bins}
-    return profile_of_blocks(bins, by_block, window_s=window_s, cover=_cover(at, block, window_s), rng=rng)
-
-
-def profile_of_blocks(
-    bins: Sequence[ColumnBins],
-    by_block: Mapping[str, Counts],
-    *,
-    window_s: int,
-    cover: float,
-    rng: np.random.Generator,
-) -> Profile:
-    """The profile from counts alone: by_block[column] is int64 of shape (stretches + 1, slots), rows of none last.
-
-    So a reference may itself be a run of past windows. Raises UnfitReference where there are no rows.
-    """
-    totals = {column.name: by_block[column.name].sum(axis=0) for column in bins}
-    rows = int(totals[bins[0].name].sum())
-    blocks = by_block[bins[0].name][:-1]
-    typical = max(LEAST_ROWS, int(blocks.sum(axis=1).mean())) if len(blocks) else max(LEAST_ROWS, rows // 10)
-    columns, resampled, stretched = [], [], []
-    for column in bins:
-        noise = _resampled_noise(column, totals[column.name])
-        draws = rng.multinomial(effective_rows(typical, rows), _shares(totals[column.name]), size=RESAMPLES)
-        noise["shift"] = _shift_noise(column, totals[column.name], draws)
-        resampled.append(_largest_z(column, noise, totals[column.name], draws, int(draws[0].sum())))
-        if len(blocks) >= LEAST_BLOCKS:
-            own = by_block[column.name][:-1]
-            figures = judged(figures_of(column, totals[column.name] - own, own))
-            stretched.append(_left_out_z(noise, figures, own.sum(axis=1), rows))
-            noise = {name: _with_blocks(noise[name], figures[name]) for name in noise}
-        columns.append(ColumnProfile(bins=column, counts=tuple(totals[column.name].tolist()), noise=noise))
-    tails = [_tail(np.max(resampled, axis=0), share=0.1)]
-    if stretched:
-        tails.append(_tail(np.max(stretched, axis=0), share=0.5))
-    return Profile(
-        rows=rows, window_s=window_s, blocks=len(blocks), cover=cover, columns=tuple(columns), tails=tuple(tails)
+    if window_rows:
+        block = _counted_blocks(at, reference.num_rows, window_rows)
+    else:
+        block = _blocks(at, reference.num_rows, window_s, anchor_s)
+    order = np.argsort(block, kind="stable")
+    inside = reference.take(order)
+    numbers, starts = np.unique(block[order], return_index=True)
+    ends = [*starts[1:].tolist(), reference.num_rows]
+    counted = {
+        int(number): count(bins, inside.slice(a, b - a))
+        for number, a, b in zip(numbers.tolist(), starts.tolist(), ends, strict=True)
+    }
+    rest = counted.pop(OUTSIDE, WindowCounts(rows=0))
+    return profile_of_windows(
+        bins,
+        list(counted.values()),
+        rest,
+        phase=list(counted),
+        periods=_periods(window_s),
+        window_s=window_s,
+        cover=1.0 if window_rows else _cover(at, block, window_s),
     )
 
 
-def _blocks(at: Floats | None, rows: int, window_s: int) -> NDArray[np.int64]:
-    """The stretch of each row, -1 for those in none: no time, a stretch mostly empty, or the last one, cut short."""
-    none = np.full(rows, -1, dtype=np.int64)
+def profile_of_windows(
+    bins: Sequence[ColumnBins],
+    stretches: Sequence[WindowCounts],
+    rest: WindowCounts,
+    *,
+    phase: Sequence[int],
+    periods: Sequence[int],
+    window_s: int,
+    cover: float,
+) -> Profile:
+    """The profile from counts alone, so that a reference may itself be a run of past windows.
+
+    stretches: the windows that show how the reference moves; phase: how many windows lie between the anchor and each of
+    them. periods: of how many windows a rhythm may be. rest: rows that lie in none of them.
+    """
+    layout = Layout(bins=tuple(bins))
+    total = sum(stretches, start=rest)
+    noise, tail = no_noise({family: layout.size(family) for family in FAMILIES if layout.size(family)}), None
+    rhythm: list[WindowCounts] = []
+    if len(stretches) >= LEAST_BLOCKS:
+        found, rhythm = _stretches_of(layout, total, stretches, phase, periods)
+        noise = noise_of(found, max(len(rhythm), 1))
+        tail = _surprise(_largest_left_out(found, max(len(rhythm), 1)), found)
+    return Profile(
+        rows=total.rows,
+        window_s=window_s,
+        blocks=len(stretches),
+        cover=cover,
+        columns=tuple(ColumnProfile(bins=column, counts=tuple(total.columns[column.name].tolist())) for column in bins),
+        products=tuple(tuple(row) for row in total.products.tolist()),
+        noise=noise,
+        phases=tuple(
+            Phase(
+                rows=one.rows,
+                counts=tuple(tuple(one.columns[column.name].tolist()) for column in bins),
+                products=tuple(tuple(row) for row in one.products.tolist()),
+            )
+            for one in rhythm
+        ),
+        tail=tail,
+    )
+
+
+def _stretches_of(
+    layout: Layout,
+    total: WindowCounts,
+    stretches: Sequence[WindowCounts],
+    phase: Sequence[int],
+    periods: Sequence[int],
+) -> tuple[Standardised, list[WindowCounts]]:
+    """Each stretch beside the others, or beside those of its phase where a rhythm explains more: then with the phases."""
+    windows = stack(stretches)
+    best, rhythm = standardise(layout, stack([total]).without(windows), windows), []
+    least = _between(best)
+    for period in periods:
+        places = np.array(phase) % period
+        if np.bincount(places, minlength=period).min() < LEAST_PERIODS:
+            continue
+        parts = [
+            sum((one for one, place in zip(stretches, places, strict=True) if place == p), start=WindowCounts(rows=0))
+            for p in range(period)
+        ]
+        found = standardise(layout, stack([parts[p] for p in places]).without(windows), windows)
+        if _between(found) * RHYTHM_GAIN < least:
+            best, rhythm, least = found, parts, _between(found)
+    return best, rhythm
+
+
+def _between(found: Standardised) -> float:
+    """The variance between stretches: the mean over families and figures, 1 where rows are independent."""
+    return float(np.mean([squares(f, values).mean() for f, values in found.figures.items() if f not in UNTIMED]))
+
+
+def _periods(window_s: int) -> list[int]:
+    """Of how many windows a day and a week consist, where they consist of whole ones."""
+    return [
+        length // window_s
+        for length in (DAY_S, 7 * DAY_S)
+        if window_s and length % window_s == 0 and 1 < length // window_s <= MOST_PHASES
+    ]
+
+
+def _largest_left_out(found: Standardised, phases: int) -> Floats:
+    """Each stretch's largest z, judged by the other stretches alone, as a new window will be."""
+    n = next(iter(found.figures.values())).shape[0]
+    least = np.empty(n)
+    for k in range(n):
+        this = np.arange(n) == k
+        odds = log_odds(noise_of(_chosen(found, ~this), phases), _chosen(found, this))
+        least[k] = min(float(values.min()) for values in odds.values())
+    return normal_point(least)
+
+
+def _chosen(found: Standardised, windows: NDArray[np.bool_]) -> Standardised:
+    return Standardised(
+        figures={family: figures[windows] for family, figures in found.figures.items()},
+        rows={family: rows[windows] for family, rows in found.rows.items()},
+        degrees={family: degrees[windows] for family, degrees in found.degrees.items()},
+    )
+
+
+def _counted_blocks(at: Floats | None, rows: int, window_rows: int) -> NDArray[np.int64]:
+    """The stretch of each row when stretches have so many rows, OUTSIDE for those of the last one, cut short."""
+    if at is not None and at.size != rows:
+        raise UnfitReference(f"{rows} rows, but {at.size} times.")
+    order = np.arange(rows) if at is None else np.argsort(np.where(np.isfinite(at), at, np.inf), kind="stable")
+    block = np.full(rows, OUTSIDE, dtype=np.int64)
+    whole = rows // window_rows * window_rows
+    block[order[:whole]] = np.arange(whole) // window_rows
+    return block
+
+
+def _blocks(at: Floats | None, rows: int, window_s: int, anchor_s: float | None) -> NDArray[np.int64]:
+    """The stretch of each row, by its windows since the anchor; OUTSIDE for those in none: no time, a stretch mostly empty,
+    or the first or last one, cut short."""
+    block = np.full(rows, OUTSIDE, dtype=np.int64)
     if at is None:
-        return none
+        return block
     if at.size != rows:
         raise UnfitReference(f"{rows} rows, but {at.size} times.")
     timed = np.isfinite(at)
     if not timed.any():
-        return none
-    since = (at[timed] - at[timed].min()) / window_s
-    place = since.astype(np.int64)
+        return block
+    since = (at[timed] - (at[timed].min() if anchor_s is None else anchor_s)) / window_s
+    number = np.floor(since).astype(np.int64)
+    first = int(number.min())
+    place = number - first
     sizes = np.bincount(place)
     full = sizes >= np.median(sizes[sizes > 0]) / 2.0
-    full[-1] &= since.max() - place.max() >= LEAST_COVER
-    renumbered = np.where(full, np.cumsum(full) - 1, -1)
-    none[timed] = renumbered[place]
-    return none
+    full[-1] &= since.max() - number.max() >= LEAST_COVER
+    full[0] &= since.min() - first <= 1.0 - LEAST_COVER
+    block[timed] = np.where(full[place], number, OUTSIDE)
+    return block
 
 
 def _cover(at: Floats | None, block: NDArray[np.int64], window_s: int) -> float:
     """The middle one of the stretches' spans, as a share of a stretch; 0 where there are none."""
-    n = int(block.max(initial=-1)) + 1
-    if at is None or n == 0:
+    numbers = np.unique(block[block != OUTSIDE])
+    if at is None or numbers.size == 0:
         return 0.0
-    spans = [float(np.ptp(at[block == k])) / window_s for k in range(n)]
-    return float(np.median(spans))
+    return float(np.median([float(np.ptp(at[block == k])) / window_s for k in numbers]))
 
 
-def _block_counts(column: ColumnBins, place: NDArray[np.int64], block: NDArray[np.int64]) -> Counts:
-    """Counts of shape (stretches + 1, slots); the last row counts what lies in no stretch."""
-    n = int(block.max(initial=-1)) + 1
-    flat = np.where(block >= 0, block, n) * column.slots + place
-    counts: Counts = np.bincount(flat, minlength=(n + 1) * column.slots).reshape(n + 1, column.slots)
-    return counts
+def _surprise(largest: Floats, found: Standardised) -> Tail | None:
+    """The tail of the stretches' largest z, where they lie further out than promised; else nothing.
 
-
-def effective_rows(window: int, reference: int) -> int:
-    """The rows that one sample would need to be as noisy as these two are together."""
-    return max(1, round(window * reference / (window + reference)))
-
-
-def _shares(counts: Counts) -> Floats:
-    return np.asarray(counts / counts.sum(), dtype=np.float64)
-
-
-def _resampled_noise(column: ColumnBins, counts: Counts) -> dict[Figure, Noise]:
-    """The noise of nulls and unseen words, by formula: half-normal for the first, Poisson for the second.
-
-    A slot that is empty in the reference is given half a row, so that one null in a later window is no miracle. The
-    rate of unseen words is at most Good and Turing's: as many as the reference holds words seen once. Numbers beyond
-    the reference's ends are reported and not judged: a shift says as much, and the ends of a sample say little.
+    Without drift the promised odds of the largest z are uniform or above, so twice the sum of their negative logarithms
+    is a chi-square at most. Source: Fisher, "Statistical Methods for Research Workers", 1932.
     """
-    rows = int(counts.sum())
-    share = (float(counts[-1]) + 0.5) / (rows + 1.0)
-    deviation = math.sqrt(share * (1.0 - share))
-    noise: dict[Figure, Noise] = {
-        "nulls": Noise(
-            level=0.0, slope=deviation * math.sqrt(2 / math.pi), spread=deviation * math.sqrt(1 - 2 / math.pi)
-        )
-    }
-    if column.kind == "categorical":
-        rare = np.count_nonzero(counts[:-1] == 1) + len(column.others) + counts[list(column.outside)].sum() + 0.5
-        rate = min(1.0, float(rare) / rows)
-        noise["unseen"] = Noise(level=rate, slope=0.0, spread=math.sqrt(rate))
-    return noise
-
-
-def _shift_noise(column: ColumnBins, counts: Counts, draws: Counts) -> Noise:
-    """Mean and spread of the shift over resamples, scaled to one effective row."""
-    shift = judged(figures_of(column, counts, draws))["shift"]
-    root = math.sqrt(float(draws[0].sum()))
-    return Noise(level=0.0, slope=float(shift.mean()) * root, spread=float(shift.std(ddof=1)) * root)
-
-
-def _largest_z(
-    column: ColumnBins, noise: Mapping[Figure, Noise], reference: Counts, windows: Counts, rows: int
-) -> Floats:
-    figures = judged(figures_of(column, reference, windows))
-    largest: Floats = np.max([noise[name].z(figures[name], rows) for name in noise], axis=0)
-    return largest
-
-
-def _left_out_z(noise: Mapping[Figure, Noise], figures: Mapping[Figure, Floats], sizes: Counts, rows: int) -> Floats:
-    """Each stretch's largest z, judged by the other stretches alone, as a new window will be."""
-    n = sizes.size
-    largest = np.full(n, -np.inf)
-    for k in range(n):
-        others = np.arange(n) != k
-        effective = effective_rows(int(sizes[k]), rows - int(sizes[k]))
-        for name in noise:
-            seen = _with_blocks(noise[name], figures[name][others])
-            largest[k] = max(largest[k], float(seen.z(figures[name][k], effective)))
-    return largest
-
-
-def _with_blocks(noise: Noise, values: Floats) -> Noise:
-    """The noise with what was seen between stretches; the spread is that of a next one, not of those seen."""
-    return Noise(
-        level=noise.level,
-        slope=noise.slope,
-        spread=noise.spread,
-        block_mean=float(values.mean()),
-        block_spread=float(values.std(ddof=1)) * math.sqrt(1.0 + 1.0 / values.size),
-    )
+    figures = sum(values.shape[1] for values in found.figures.values())
+    odds = np.minimum(log_normal_tail(largest) + math.log(figures), 0.0)
+    if chi_square_tail(float(-2.0 * odds.sum()), 2.0 * largest.size) >= SURPRISED:
+        return None
+    return _tail(largest, share=0.5)
 
 
 def _tail(largest: Floats, *, share: float) -> Tail:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from treadle.systems.monitor.alerts import Alert
 from treadle.systems.monitor.bins import Kind
 from treadle.systems.monitor.drift import Drift
+from treadle.systems.monitor.estimating import Calibration, ErrorCurve, Estimate
+from treadle.systems.monitor.impact import Impact
 from treadle.systems.monitor.performance import Baseline, Performance
 from treadle.systems.monitor.profiles import Profile
+from treadle.systems.monitor.slices import Slice
 
 YEAR_S = 365.25 * 86_400
+Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,11 @@ class Monitor:
     loss_increase: float
     kinds: Mapping[str, Kind] | None
     recorded_at: datetime
+    task: Task = "classification"
+    group: str | None = None
+    """The column whose values are compared for fairness, where one is declared."""
+    judged_until: datetime | None = None
+    """The end of the newest window that was judged, with predictions in it or without."""
 
     @property
     def false_alarms_per_window(self) -> float:
@@ -52,6 +62,11 @@ class MonitorReference:
     profile: Profile
     baseline: Baseline | None
     recorded_at: datetime
+    impact: Impact = field(default_factory=Impact)
+    calibration: Calibration | None = None
+    """What the scores of the validation turned out to mean; None without validation, and for numbers."""
+    error_curve: ErrorCurve | None = None
+    """How large the errors of the validation were, by the size of the number predicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +85,11 @@ class ReferenceSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorWindow:
-    """What one model version saw and did in one window. `counts` are its rows over the reference's bins."""
+    """What one model version saw and did in one window.
+
+    `counts` are its rows over the bins of the reference that was recorded at `reference_at`, `products` the sums that its
+    correlations come from: both add up to those of longer windows.
+    """
 
     monitor: str
     model_version: str
@@ -80,7 +99,15 @@ class MonitorWindow:
     drift: Drift
     performance: Performance
     evaluated_at: datetime
+    reference_at: datetime
     counts: Mapping[str, list[int]] = field(default_factory=dict)
+    products: list[list[float]] = field(default_factory=list)
+    estimate: Estimate | None = None
+    """What the performance should be, by the scores alone: known at once, and beside the truth once that is there."""
+    slices: list[Slice] = field(default_factory=list)
+    """Where the model does worse than elsewhere, the worst first; what chance explains is left out."""
+    groups: list[Slice] = field(default_factory=list)
+    """The values of the declared group, the worst first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,11 +12,32 @@ from treadle.ground.clock import from_micros, to_micros
 from treadle.kernel.store import Reader, Row, Statements, Transaction
 from treadle.systems.monitor.alerts import Alert, Symptom
 from treadle.systems.monitor.drift import Drift
+from treadle.systems.monitor.estimating import Calibration, ErrorCurve, Estimate
+from treadle.systems.monitor.impact import Impact
 from treadle.systems.monitor.performance import Baseline, Performance
 from treadle.systems.monitor.profiles import Profile
 from treadle.systems.monitor.records import Monitor, MonitorReference, MonitorWindow
+from treadle.systems.monitor.slices import Slice
+from treadle.systems.monitor.slow import Sums
 
 sql = Statements(__package__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimation:
+    """The column `estimation` of a reference."""
+
+    calibration: Calibration | None
+    error_curve: ErrorCurve | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """The column `quality` of a window."""
+
+    estimate: Estimate | None
+    slices: list[Slice]
+    groups: list[Slice]
 
 
 class MonitorRows:
@@ -23,7 +46,12 @@ class MonitorRows:
     def insert(self, tx: Transaction, project: str, monitor: Monitor) -> bool:
         """Adds a monitor; False when its name is taken."""
         kinds = None if monitor.kinds is None else _json(monitor.kinds)
-        return bool(tx.execute(sql.insert_monitor, {"project": project, **_columns(monitor), "kinds": kinds}))
+        return bool(
+            tx.execute(
+                sql.insert_monitor,
+                {"project": project, **_columns(monitor), "kinds": kinds, "group_column": monitor.group},
+            )
+        )
 
     def find(self, reader: Reader, project: str, name: str) -> Monitor | None:
         """The monitor of this name, or None."""
@@ -34,6 +62,10 @@ class MonitorRows:
         """The monitors of an endpoint, by name."""
         rows = reader.all(sql.monitors_of_endpoint, {"project": project, "endpoint": endpoint})
         return [_monitor(row) for row in rows]
+
+    def judged(self, tx: Transaction, project: str, monitor: Monitor, until: datetime) -> None:
+        """Notes up to when windows are judged; an earlier moment changes nothing."""
+        tx.execute(sql.monitor_judged, {"project": project, "id": monitor.id, "until": to_micros(until)})
 
     def all(self, reader: Reader, project: str) -> list[Monitor]:
         """Every monitor, by name."""
@@ -46,6 +78,8 @@ class MonitorRows:
             **_columns(reference),
             "profile": _json(reference.profile),
             "baseline": None if reference.baseline is None else _json(reference.baseline),
+            "impact": _json(reference.impact),
+            "estimation": _json(Estimation(calibration=reference.calibration, error_curve=reference.error_curve)),
         }
         tx.execute(sql.put_reference, values)
 
@@ -73,6 +107,9 @@ class WindowRows:
             "drift": _json(window.drift),
             "performance": _json(window.performance),
             "counts": _json(window.counts),
+            "products": _json(window.products),
+            "quality": _json(Quality(estimate=window.estimate, slices=window.slices, groups=window.groups)),
+            "reference_at": to_micros(window.reference_at),
             "evaluated_at": to_micros(window.evaluated_at),
         }
         tx.execute(sql.put_window, values)
@@ -85,6 +122,21 @@ class WindowRows:
         """The newest windows of a monitor, newest first."""
         rows = reader.all(sql.newest_windows, {"project": project, "monitor": monitor, "limit": limit})
         return [_window(row) for row in rows]
+
+    def sums_before(
+        self, reader: Reader, project: str, reference: MonitorReference, model_version: str, starts_at: datetime
+    ) -> Sums | None:
+        """Where the sums of slow drift stood in the window before, beside this reference; None at the beginning."""
+        values = {
+            "project": project,
+            "monitor": reference.monitor,
+            "model_version": model_version,
+            "starts_at": to_micros(starts_at),
+        }
+        row = reader.find(sql.window_before, values)
+        if row is None or row[0] != to_micros(reference.recorded_at):
+            return None
+        return msgspec.json.decode(row[1], type=Drift).sums
 
     def cohorts(
         self, reader: Reader, project: str, monitor: str, model_version: str
@@ -133,7 +185,21 @@ def _columns(record: Any) -> dict[str, Any]:
 
 
 def _monitor(row: Row) -> Monitor:
-    id, name, endpoint, window_s, anchor_at, budget, decision_threshold, loss_increase, kinds, recorded_at = row
+    (
+        id,
+        name,
+        endpoint,
+        window_s,
+        anchor_at,
+        budget,
+        decision_threshold,
+        loss_increase,
+        kinds,
+        task,
+        group,
+        until,
+        at,
+    ) = row
     return Monitor(
         id=id,
         name=name,
@@ -144,12 +210,16 @@ def _monitor(row: Row) -> Monitor:
         decision_threshold=decision_threshold,
         loss_increase=loss_increase,
         kinds=None if kinds is None else msgspec.json.decode(kinds),
-        recorded_at=from_micros(recorded_at),
+        recorded_at=from_micros(at),
+        task=task,
+        group=group,
+        judged_until=None if until is None else from_micros(until),
     )
 
 
 def _reference(row: Row) -> MonitorReference:
-    monitor, model_version, training, validation, profile, baseline, recorded_at = row
+    monitor, model_version, training, validation, profile, baseline, impact, estimation, recorded_at = row
+    estimated = msgspec.json.decode(estimation, type=Estimation)
     return MonitorReference(
         monitor=monitor,
         model_version=model_version,
@@ -157,12 +227,16 @@ def _reference(row: Row) -> MonitorReference:
         validation=validation,
         profile=msgspec.json.decode(profile, type=Profile),
         baseline=None if baseline is None else msgspec.json.decode(baseline, type=Baseline),
+        impact=msgspec.json.decode(impact, type=Impact),
+        calibration=estimated.calibration,
+        error_curve=estimated.error_curve,
         recorded_at=from_micros(recorded_at),
     )
 
 
 def _window(row: Row) -> MonitorWindow:
-    monitor, model_version, starts_at, ends_at, rows, drift, performance, counts, evaluated_at = row
+    monitor, model_version, starts_at, ends_at, rows, drift, performance, counts, products, quality, *times = row
+    (reference_at, evaluated), judged = times, msgspec.json.decode(quality, type=Quality)
     return MonitorWindow(
         monitor=monitor,
         model_version=model_version,
@@ -172,7 +246,12 @@ def _window(row: Row) -> MonitorWindow:
         drift=msgspec.json.decode(drift, type=Drift),
         performance=msgspec.json.decode(performance, type=Performance),
         counts=msgspec.json.decode(counts),
-        evaluated_at=from_micros(evaluated_at),
+        products=msgspec.json.decode(products),
+        estimate=judged.estimate,
+        slices=judged.slices,
+        groups=judged.groups,
+        reference_at=from_micros(reference_at),
+        evaluated_at=from_micros(evaluated),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from treadle.systems.monitor.alerts import State
 from treadle.systems.monitor.bins import Kind
+from treadle.systems.monitor.records import Task
 
 MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 WEEK_S = 7 * 86_400
@@ -19,7 +20,9 @@ class CreateMonitor:
 
     training, validation: the addresses of frames (an artifact's digest): what the model was trained on, and its scored
     validation rows. columns: which inputs to watch and how to read them; without it, all that can be.
-    false_alarms_per_year: the one budget, over all columns and over drift and decay alike; the default is one a
+    importance: what the inputs weigh in the model, by any attribution: an alarm names what weighs most first.
+    task: whether scores are probabilities of the truth 1, or predictions of a number. group: a column whose values are
+    compared for fairness. false_alarms_per_year: the one budget, over all columns and over drift and decay alike; the default is one a
     quarter.
     """
 
@@ -34,6 +37,9 @@ class CreateMonitor:
     decision_threshold: float = 0.5
     loss_increase: float = 0.03
     columns: dict[str, Kind] | None = None
+    importance: dict[str, float] | None = None
+    task: Task = "classification"
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,7 @@ class RebaseMonitor:
     model_version: str
     training: str
     validation: str | None = None
+    importance: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,17 @@ class EvaluateMonitor:
 
     endpoint: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckMonitor:
+    """Judge what is due by now: every window that has ended since the newest one judged, at most so many, and those before
+    it whose truth was not complete. since: where a monitor begins that has judged nothing yet; by default when it was made.
+    """
+
+    name: str
+    since: datetime | None = None
+    most: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

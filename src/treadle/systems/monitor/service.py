@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from treadle.ground.clock import Clock, from_micros
 from treadle.ground.errors import did_you_mean
 from treadle.ground.ids import NewId
 from treadle.kernel.events import EventLog
+from treadle.kernel.events.outbox import Outbox
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Reader, Store, Transaction
 from treadle.systems.monitor.alerting import Alerting, Changed
 from treadle.systems.monitor.alerts import Verdict
-from treadle.systems.monitor.cohorts import cohorts_of
+from treadle.systems.monitor.cohorts import Cohort, cohorts_of, known_rows
 from treadle.systems.monitor.errors import (
     MonitorExists,
     MonitorNotFound,
     UnfitMonitor,
     UnfitWindow,
 )
+from treadle.systems.monitor.estimating import calibrate, error_curve
 from treadle.systems.monitor.judging import (
     baseline_of,
     drift_verdict,
+    impact_of,
     judge,
     performance_verdict,
     profile_of,
+    scored,
     shared_budget,
     window_of,
+    windows_due,
 )
 from treadle.systems.monitor.ports import PredictionReader, ReferenceReader, TruthReader
 from treadle.systems.monitor.records import (
@@ -39,6 +45,7 @@ from treadle.systems.monitor.records import (
 )
 from treadle.systems.monitor.repository import AlertRows, MonitorRows, WindowRows
 from treadle.systems.monitor.requests import (
+    CheckMonitor,
     CreateMonitor,
     EvaluateMonitor,
     ListWindows,
@@ -50,6 +57,9 @@ Monitors = list[Monitor]
 Windows = list[MonitorWindow]
 Evaluations = list[Evaluation]
 Verdicts = list[Verdict]
+
+LATE_WINDOWS = 8
+"""So many of the newest windows are looked at again for truth that came late."""
 
 
 class MonitorService:
@@ -69,11 +79,12 @@ class MonitorService:
         *,
         clock: Clock,
         new_id: NewId,
+        outbox: Outbox | None = None,
     ) -> None:
         self._store, self._events, self._clock, self._new_id = store, events, clock, new_id
         self._references, self._predictions, self._truth = references, predictions, truth
         self._monitors, self._windows, self._alerts = MonitorRows(), WindowRows(), AlertRows()
-        self._alerting = Alerting(self._alerts, events, clock, new_id)
+        self._alerting = Alerting(self._alerts, events, clock, new_id, outbox)
 
     @verb("monitors.create", permission="monitor.write", event="monitor.created")
     def create(self, caller: Caller, request: CreateMonitor) -> Monitor:
@@ -92,9 +103,13 @@ class MonitorService:
             decision_threshold=request.decision_threshold,
             loss_increase=request.loss_increase,
             kinds=request.columns,
+            task=request.task,
+            group=request.group,
             recorded_at=self._clock(),
         )
-        reference = self._profile(caller, monitor, request.model_version, request.training, request.validation)
+        reference = self._profile(
+            caller, monitor, request.model_version, request.training, request.validation, request.importance
+        )
 
         def commit(tx: Transaction) -> None:
             if not self._monitors.insert(tx, caller.project, monitor):
@@ -118,7 +133,9 @@ class MonitorService:
         """
         with self._store.read() as reader:
             monitor = self._get(reader, caller.project, request.name)
-        reference = self._profile(caller, monitor, request.model_version, request.training, request.validation)
+        reference = self._profile(
+            caller, monitor, request.model_version, request.training, request.validation, request.importance
+        )
 
         def commit(tx: Transaction) -> None:
             self._monitors.put_reference(tx, caller.project, reference)
@@ -171,6 +188,38 @@ class MonitorService:
             raise self._unwatched(caller, request.endpoint)
         return [self._evaluate(caller, monitor, references[monitor.id], request) for monitor in monitors]
 
+    @verb("monitors.check", permission="monitor.write", event="monitor.evaluated")
+    def check(self, caller: Caller, request: CheckMonitor) -> Evaluations:
+        """Judges every window that has ended and was not judged, oldest first, and anew those whose truth has come since.
+
+        Nothing due is an empty answer, and leaves no event. Raises MonitorNotFound, UnfitColumn.
+        """
+        now = self._clock()
+        with self._store.read() as reader:
+            monitor = self._get(reader, caller.project, request.name)
+            references = self._monitors.references(reader, caller.project, monitor.id)
+            newest = self._windows.newest(reader, caller.project, monitor.id, LATE_WINDOWS)
+        due = windows_due(monitor, request.since or monitor.recorded_at, now)[: request.most]
+        late = [
+            start for start in {one.starts_at for one in newest} if self._has_more_truth(caller, monitor, start, newest)
+        ]
+        return [
+            self._evaluate(caller, monitor, references, EvaluateMonitor(endpoint=monitor.endpoint, at=at))
+            for at in sorted({*due, *late})
+        ]
+
+    def _has_more_truth(
+        self, caller: Caller, monitor: Monitor, starts_at: datetime, windows: Sequence[MonitorWindow]
+    ) -> bool:
+        """Whether more is known of a window's truth than when it was judged; a complete one is not asked again."""
+        judged = [one for one in windows if one.starts_at == starts_at]
+        if all(one.performance.is_complete for one in judged):
+            return False
+        predictions = self._predictions.predictions(caller.project, monitor.endpoint, starts_at, judged[0].ends_at)
+        truth = self._truth.truth(caller.project, monitor.endpoint, predictions)
+        known = sum(one.performance.labelled + one.performance.closed for one in judged)
+        return known_rows(predictions, truth) > known
+
     def _evaluate(
         self, caller: Caller, monitor: Monitor, references: Sequence[MonitorReference], request: EvaluateMonitor
     ) -> Evaluation:
@@ -181,13 +230,14 @@ class MonitorService:
         truth = self._truth.truth(caller.project, monitor.endpoint, predictions)
         by_version = {reference.model_version: reference for reference in references}
         judged = [
-            (judge(monitor, cohort, reference, starts_at, self._clock()), reference)
+            (self._judge(caller, monitor, cohort, reference, starts_at), reference)
             for cohort in cohorts_of(predictions, truth, window_s=monitor.window_s)
             for reference in [by_version.get(cohort.model_version, references[-1])]
         ]
 
         def commit(tx: Transaction) -> Changed:
             total = Changed()
+            self._monitors.judged(tx, caller.project, monitor, ends_at)
             for window, reference in judged:
                 self._windows.put(tx, caller.project, window)
                 if window.model_version in by_version and window.model_version != references[-1].model_version:
@@ -209,10 +259,17 @@ class MonitorService:
             resolved=changed.resolved,
         )
 
+    def _judge(
+        self, caller: Caller, monitor: Monitor, cohort: Cohort, reference: MonitorReference, starts_at: datetime
+    ) -> MonitorWindow:
+        with self._store.read() as reader:
+            before = self._windows.sums_before(reader, caller.project, reference, cohort.model_version, starts_at)
+        return judge(monitor, cohort, reference, starts_at, self._clock(), before)
+
     def _verdicts(
         self, tx: Transaction, caller: Caller, monitor: Monitor, window: MonitorWindow, reference: MonitorReference
     ) -> Verdicts:
-        found = [drift_verdict(window)]
+        found = [drift_verdict(window, reference)]
         if reference.baseline is not None:
             rows = self._windows.cohorts(tx, caller.project, monitor.id, window.model_version)
             cohorts = [(from_micros(at), labelled, errors, share) for at, labelled, errors, share in rows]
@@ -220,17 +277,27 @@ class MonitorService:
         return [verdict for verdict in found if verdict is not None]
 
     def _profile(
-        self, caller: Caller, monitor: Monitor, model_version: str, training: str, validation: str | None
+        self,
+        caller: Caller,
+        monitor: Monitor,
+        model_version: str,
+        training: str,
+        validation: str | None,
+        importance: Mapping[str, float] | None,
     ) -> MonitorReference:
         rows = self._references.reference(caller.project, training)
         validated = None if validation is None else self._references.reference(caller.project, validation)
+        profile, is_regression = profile_of(monitor, rows), monitor.task == "regression"
         return MonitorReference(
             monitor=monitor.id,
             model_version=model_version,
             training=training,
             validation=validation,
-            profile=profile_of(monitor, rows, training),
-            baseline=None if validated is None else baseline_of(monitor, validated),
+            profile=profile,
+            baseline=None if validated is None or is_regression else baseline_of(monitor, validated),
+            calibration=None if validated is None or is_regression else calibrate(*scored(validated)),
+            error_curve=None if validated is None or not is_regression else error_curve(*scored(validated)),
+            impact=impact_of(monitor, profile, validated, dict(importance or {})),
             recorded_at=self._clock(),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Table, UniqueConstraint
 
-from treadle.kernel.store.metadata import metadata, project, real, text, whole
+from treadle.kernel.store.metadata import blob, metadata, project, real, text, whole
 
 monitor = Table(
     "monitor",
@@ -23,6 +23,9 @@ monitor = Table(
     real("decision_threshold"),
     real("loss_increase"),
     text("kinds", optional=True),
+    text("task"),
+    text("group_column", optional=True),
+    whole("judged_until", optional=True),
     whole("recorded_at"),
     UniqueConstraint("project", "name"),
     Index("ix_monitor_endpoint", "project", "endpoint"),
@@ -39,9 +42,11 @@ monitor_reference = Table(
     text("validation", optional=True),
     text("profile"),
     text("baseline", optional=True),
+    text("impact"),
+    text("estimation"),
     whole("recorded_at"),
     sqlite_with_rowid=False,
-    comment="What windows of a model version are held against. `profile` and `baseline` are JSON.",
+    comment="What windows of a model version are held against. `profile`, `baseline`, `impact` and `estimation` are JSON.",
 )
 
 monitor_window = Table(
@@ -60,9 +65,12 @@ monitor_window = Table(
     text("drift"),
     text("performance"),
     text("counts"),
+    text("products"),
+    text("quality"),
+    whole("reference_at"),
     whole("evaluated_at"),
     sqlite_with_rowid=False,
-    comment="One window of one model version; judging it again writes it again. `counts` add up over windows.",
+    comment="One window of one model version; judging it again writes it again. `counts` and `products` add up over windows; `quality` holds estimate, slices, groups.",
 )
 
 alert = Table(
@@ -92,4 +100,35 @@ alert = Table(
     Index("ix_alert_monitor", "project", "monitor", "state"),
     sqlite_with_rowid=False,
     comment="One alert a cause: `symptoms` (JSON) names its columns by how far they moved.",
+)
+
+alert_route = Table(
+    "alert_route",
+    metadata,
+    project(),
+    text("id", key=True),
+    text("name"),
+    text("kind"),
+    text("target"),
+    text("endpoint", optional=True),
+    text("runbook"),
+    blob("secret"),
+    whole("recorded_at"),
+    sqlite_with_rowid=False,
+    comment="Where alerts are told. `secret` is sealed.",
+)
+
+alert_silence = Table(
+    "alert_silence",
+    metadata,
+    project(),
+    text("id", key=True),
+    text("endpoint"),
+    text("column_name", optional=True),
+    whole("until_at"),
+    text("reason"),
+    text("actor"),
+    whole("recorded_at"),
+    sqlite_with_rowid=False,
+    comment="Until when nobody is told of an endpoint's alerts.",
 )

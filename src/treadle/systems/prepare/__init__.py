@@ -9,19 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from treadle.systems.prepare.cleaning.service import Cleanings
     from treadle.systems.prepare.contracts import Contracts
     from treadle.systems.prepare.gate import ContractGate
     from treadle.systems.prepare.incidents import Incidents
     from treadle.systems.prepare.quarantine import QuarantineKeeper
 
 _HOME_OF = {
+    "Cleanings": "cleaning.service",
     "ContractGate": "gate",
     "Contracts": "contracts",
     "Incidents": "incidents",
     "QuarantineKeeper": "quarantine",
 }
 
-__all__ = ["ContractGate", "Contracts", "Incidents", "QuarantineKeeper"]
+__all__ = ["Cleanings", "ContractGate", "Contracts", "Incidents", "QuarantineKeeper"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from polars.exceptions import PolarsError
 
 from treadle.ground.errors import did_you_mean
+from treadle.systems.prepare import conditions
+from treadle.systems.prepare.cleaning.declared import is_cleaning, read_step
+from treadle.systems.prepare.custom_rules import PYTHON, of_engine_python, of_engine_treadle, only, when
 from treadle.systems.prepare.errors import RuleRefused
-from treadle.systems.prepare.records import Severity
-from treadle.systems.prepare.rules import FreshnessRule, QueryRule, ReferenceRule, RowRule, Rule, TableRule, UniqueRule
+from treadle.systems.prepare.facts import facts_of, holds_of, operator_text, tolerance_of, unit_s
+from treadle.systems.prepare.rules import (
+    FreshnessRule,
+    Part,
+    QueryRule,
+    ReferenceRule,
+    RowRule,
+    Rule,
+    TableRule,
+    UniqueRule,
+)
 from treadle.wire.odcs import (
     ENGINE,
     Contract,
     Property,
     Quality,
+    Relationship,
     SchemaObject,
-    TypeOptions,
     implementation_of,
     metric_of,
+    reference_of,
 )
-
-_SEVERITIES: dict[str, Severity] = {
-    "error": "error", "critical": "error", "blocker": "error", "high": "error", "major": "error",
-    "warning": "warning", "warn": "warning", "medium": "warning", "minor": "warning", "low": "warning",
-    "info": "info", "information": "info", "informational": "info",
-}  # fmt: skip
-
-_FORMATS = {
-    "uuid": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
-    "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
-    "ipv4": r"^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}$",
-    "uri": r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$",
-}
-
-_UNITS_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hr": 3600, "hour": 3600}
-_UNITS_S |= {"d": 86400, "day": 86400, "w": 604800, "week": 604800}
 
 DECLARED_TYPES = {
     "string": "string",
@@ -83,14 +77,14 @@ def _of_table(table: SchemaObject, schema: pl.Schema) -> Iterator[Rule]:
         if all(name in schema for name in names):
             yield UniqueRule(
                 id="primary_key", kind="unique", severity="error", dimension="uniqueness", columns=names,
-                description=f"{', '.join(names)} identify a row",
+                description=f"{', '.join(names)} {'identifies' if len(names) == 1 else 'identify'} a row",
             )  # fmt: skip
     for quality in table.quality or []:
         yield from _of_quality(quality, None, schema)
     for link in table.relationships or []:
         sources = [link.from_] if isinstance(link.from_, str) else link.from_ or []
         targets = [link.to] if isinstance(link.to, str) else link.to
-        yield _reference(tuple(name.rpartition(".")[2] for name in sources), targets)
+        yield _reference(tuple(reference_of(name)[1] for name in sources), targets, link, schema)
 
 
 def _of_property(column: Property, schema: pl.Schema) -> Iterator[Rule]:
@@ -104,7 +98,8 @@ def _of_property(column: Property, schema: pl.Schema) -> Iterator[Rule]:
     if column.logical_type and not _has_type(dtype, column.logical_type):
         yield TableRule(
             id=f"{name}.type", kind="type", severity="error", dimension="conformity", columns=(name,),
-            measure=pl.lit(str(dtype)), holds=lambda _: False, description=f"{name} is of type {column.logical_type}",
+            finish=lambda parts, rows: str(dtype), holds=lambda _: False,
+            description=f"{name} is of type {column.logical_type}",
         )  # fmt: skip
         return
     if column.unique:
@@ -112,105 +107,99 @@ def _of_property(column: Property, schema: pl.Schema) -> Iterator[Rule]:
             id=f"{name}.unique", kind="unique", severity="error", dimension="uniqueness", columns=(name,),
             description=f"{name} is different in every row",
         )  # fmt: skip
-    if column.logical_type_options:
-        yield from _of_options(name, dtype, column.logical_type_options)
+    for kind, dimension, failing, said in _of_value(column, pl.col(name), dtype, name):
+        yield _row(f"{name}.{kind}", kind, dimension, name, failing, said)
     for link in column.relationships or []:
-        yield _reference((name,), [link.to] if isinstance(link.to, str) else link.to)
+        yield _reference((name,), [link.to] if isinstance(link.to, str) else link.to, link, schema)
     for quality in column.quality or []:
         yield from _of_quality(quality, name, schema)
 
 
-def _of_options(name: str, dtype: pl.DataType, options: TypeOptions) -> Iterator[Rule]:
-    value = pl.col(name)
-    outside = _outside(name, dtype, options)
-    if outside:
-        yield _row(f"{name}.range", "range", "accuracy", name, pl.any_horizontal(outside), _range_text(name, options))
-    if dtype == pl.String:
-        length = value.str.len_chars()
-        bounds = [length < options.min_length] if options.min_length is not None else []
-        bounds += [length > options.max_length] if options.max_length is not None else []
-        if bounds:
-            yield _row(f"{name}.length", "length", "conformity", name, pl.any_horizontal(bounds), f"length of {name}")
-        pattern = options.pattern or _FORMATS.get(options.format or "")
-        if pattern:
-            described = f"{name} matches {pattern}"
-            yield _row(f"{name}.pattern", "pattern", "conformity", name, _unlike(name, pattern), described)
-    if options.multiple_of and dtype.is_numeric():
-        rest = (value / options.multiple_of - (value / options.multiple_of).round()).abs() > 1e-9
-        described = f"{name} is a multiple of {options.multiple_of:g}"
-        yield _row(f"{name}.multiple_of", "multiple_of", "conformity", name, rest, described)
-    if isinstance(dtype, pl.List):
-        items = value.list.len()
-        bounds = [items < options.min_items] if options.min_items is not None else []
-        bounds += [items > options.max_items] if options.max_items is not None else []
-        bounds += [value.list.n_unique() < items] if options.unique_items else []
-        if bounds:
-            yield _row(f"{name}.items", "items", "conformity", name, pl.any_horizontal(bounds), f"items of {name}")
+Asked = tuple[str, str, pl.Expr, str]
+"""Kind, dimension, what is true of failing rows, and the rule in words."""
 
 
-def _outside(name: str, dtype: pl.DataType, options: TypeOptions) -> list[pl.Expr]:
-    value = pl.col(name)
-    low, high = (_bound(name, dtype, bound) for bound in (options.minimum, options.maximum))
-    strict_low, strict_high = options.exclusive_minimum, options.exclusive_maximum
-    found = []
-    if low is not None:
-        found.append(value <= low if strict_low is True else value < low)
-    if high is not None:
-        found.append(value >= high if strict_high is True else value > high)
-    if strict_low is not None and not isinstance(strict_low, bool):
-        found.append(value <= _bound(name, dtype, strict_low))
-    if strict_high is not None and not isinstance(strict_high, bool):
-        found.append(value >= _bound(name, dtype, strict_high))
-    if found and dtype.is_float():
-        found.append(value.is_nan())
-    return found
+def _of_value(column: Property, value: pl.Expr, dtype: pl.DataType, name: str) -> Iterator[Asked]:
+    """What the options of a property ask of a value, and of the members and items inside it."""
+    options = column.logical_type_options
+    if options is not None:
+        beyond = conditions.outside(value, dtype, options, name)
+        if beyond is not None:
+            yield "range", "accuracy", beyond, conditions.range_text(name, options)
+        if dtype == pl.String:
+            length = conditions.wrong_length(value, options)
+            if length is not None:
+                yield "length", "conformity", length, conditions.length_text(name, options)
+            pattern = options.pattern or conditions.FORMATS.get(options.format or "")
+            if pattern:
+                said = f"{name} looks like {options.format if not options.pattern else pattern}"
+                yield "pattern", "conformity", conditions.unlike(value, dtype, pattern, name), said
+        if options.multiple_of and dtype.is_numeric():
+            said = f"{name} is a multiple of {options.multiple_of:g}"
+            yield "multiple_of", "conformity", conditions.no_multiple(value, dtype, options.multiple_of), said
+        if isinstance(dtype, pl.List):
+            items = conditions.wrong_items(value, options)
+            if items is not None:
+                yield "items", "conformity", items, f"the items of {name} are as many as they may be"
+    if column.enum:
+        allowed = [one.value for one in column.enum]
+        failing = value.is_not_null() & ~conditions.among(value, dtype, allowed, name)
+        yield "set", "conformity", failing, f"{name} is one of {_listed(allowed)}"
+    yield from _of_members(column, value, dtype, name)
 
 
-def _bound(name: str, dtype: pl.DataType, bound: float | str | None) -> pl.Expr | None:
-    if bound is None:
-        return None
-    if dtype.is_numeric():
-        try:
-            return pl.lit(float(bound) if dtype.is_float() or float(bound) % 1 else int(float(bound)))
-        except ValueError as error:
-            raise RuleRefused(f"{name}: the bound {bound!r} is no number.", column=name) from error
-    try:
-        moment = datetime.fromisoformat(str(bound))
-    except ValueError as error:
-        raise RuleRefused(f"{name}: the bound {bound!r} is no time, such as 2013-01-01.", column=name) from error
-    if dtype == pl.Date:
-        return pl.lit(moment.date())
-    zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
-    literal = pl.lit(moment.replace(tzinfo=None))
-    return literal.dt.replace_time_zone(zone) if zone else literal
-
-
-def _range_text(name: str, options: TypeOptions) -> str:
-    low = options.minimum if options.minimum is not None else options.exclusive_minimum
-    high = options.maximum if options.maximum is not None else options.exclusive_maximum
-    if low is None or high is None:
-        return f"{name} is at least {low}" if high is None else f"{name} is at most {high}"
-    return f"{name} is from {low} to {high}"
+def _of_members(column: Property, value: pl.Expr, dtype: pl.DataType, name: str) -> Iterator[Asked]:
+    if isinstance(dtype, pl.Struct):
+        types = {field.name: field.dtype for field in dtype.fields}
+        for member in column.properties or []:
+            inner_type, path = types.get(member.name or ""), f"{name}.{member.name}"
+            inner = value.struct.field(member.name or "") if inner_type is not None else pl.lit(None)
+            if member.required:
+                yield (
+                    f"{member.name}.required",
+                    "completeness",
+                    value.is_not_null() & inner.is_null(),
+                    f"{path} has a value",
+                )
+            if isinstance(inner_type, pl.DataType):
+                for kind, dimension, failing, said in _of_value(member, inner, inner_type, path):
+                    yield f"{member.name}.{kind}", dimension, failing, said
+    if isinstance(dtype, pl.List) and column.items is not None and isinstance(dtype.inner, pl.DataType):
+        path = f"every item of {name}"
+        if column.items.required:
+            nulls = value.list.eval(pl.element().is_null()).list.any()
+            yield "item.required", "completeness", nulls, f"{path} has a value"
+        for kind, dimension, failing, said in _of_value(column.items, pl.element(), dtype.inner, path):
+            yield f"item.{kind}", dimension, value.list.eval(failing.fill_null(False)).list.any(), said
 
 
 def _of_quality(quality: Quality, column: str | None, schema: pl.Schema) -> Iterator[Rule]:
-    if quality.type == "library":
+    if column is not None and column not in schema:
+        return
+    if quality.kind == "library":
         yield from _of_metric(quality, column, schema)
-    elif quality.type == "sql":
+    elif quality.kind == "sql":
+        said = f"the answer of a query {operator_text(quality)}"
         yield QueryRule(
-            **_facts(quality, column, "sql", "consistency", (column,) if column else ()),
+            **facts_of(quality, column, "sql", "consistency", (column,) if column else (), said),
             query=(quality.query or "").replace("${column}", _quoted(column or "")),
-            holds=_operator(quality),
+            holds=holds_of(quality),
         )
-    elif quality.type == "custom" and quality.engine == ENGINE:
-        yield from _of_treadle(quality, column, schema)
+    elif is_cleaning(quality):
+        read_step(implementation_of(quality), column)  # it asks nothing, and has to be right all the same
+    elif quality.kind == "custom" and quality.engine == ENGINE:
+        yield from of_engine_treadle(quality, column, schema)
+    elif quality.kind == "custom" and quality.engine == PYTHON:
+        yield from of_engine_python(quality, column)
 
 
 def _of_metric(quality: Quality, column: str | None, schema: pl.Schema) -> Iterator[Rule]:
     metric, arguments = metric_of(quality), quality.arguments or {}
     if metric == "rowCount":
-        facts = _facts(quality, column, "row_count", "completeness", ())
-        yield TableRule(**facts, measure=pl.len(), holds=_operator(quality))
+        facts = facts_of(
+            quality, column, "row_count", "completeness", (), f"the number of rows {operator_text(quality)}"
+        )
+        yield TableRule(**facts, finish=lambda parts, rows: rows, holds=holds_of(quality))
         return
     names = tuple(arguments.get("properties") or ([column] if column else []))
     missing = [name for name in names if name not in schema]
@@ -220,117 +209,71 @@ def _of_metric(quality: Quality, column: str | None, schema: pl.Schema) -> Itera
             why=did_you_mean(missing[0], schema.names()) if missing else "",
             fix="Write it below a property, or name the columns in 'arguments: {properties: […]}'.",
         )
+    tolerance = tolerance_of(quality)
+    suffix = (
+        f"; {'share' if quality.unit == 'percent' else 'number'} of others {operator_text(quality)}"
+        if tolerance
+        else ""
+    )
     if metric == "duplicateValues":
-        if _tolerates(quality):
-            repeated = ~pl.struct(names).is_first_distinct()
-            yield _tolerant(quality, column, "unique", "uniqueness", names, repeated)
-        else:
-            yield UniqueRule(**_facts(quality, column, "unique", "uniqueness", names))
+        said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are together'} different in every row{suffix}"
+        condition = when(arguments, schema)
+        said += f", of the rows where {arguments['when']}" if condition is not None else ""
+        yield UniqueRule(
+            **facts_of(quality, column, "unique", "uniqueness", names, said), tolerance=tolerance, condition=condition
+        )
         return
-    kind, dimension, failing = _failing_of(metric, names[0], quality, schema[names[0]])
-    if _tolerates(quality):
-        yield _tolerant(quality, column, kind, dimension, names[:1], failing)
-    else:
-        yield RowRule(**_facts(quality, column, kind, dimension, names[:1]), failing=failing.fill_null(False))
+    kind, dimension, failing, said = _failing_of(metric, names[0], quality, schema[names[0]])
+    condition = when(arguments, schema)
+    asked = names[:1] + (tuple(condition.meta.root_names()) if condition is not None else ())
+    facts = facts_of(quality, column, kind, dimension, tuple(dict.fromkeys(asked)), said + suffix)
+    yield RowRule(**facts, failing=only(failing, condition), tolerance=tolerance)
 
 
-def _failing_of(metric: str, name: str, quality: Quality, dtype: pl.DataType) -> tuple[str, str, pl.Expr]:
+def _failing_of(metric: str, name: str, quality: Quality, dtype: pl.DataType) -> Asked:
     arguments, value = quality.arguments or {}, pl.col(name)
     if metric == "nullValues":
-        return "not_null", "completeness", value.is_null()
+        return "not_null", "completeness", value.is_null(), f"{name} has a value"
     if metric == "missingValues":
         wanted = [item for item in arguments["missingValues"] if item is not None]
-        return "missing", "completeness", value.is_null() | _among(name, dtype, wanted)
-    failing = pl.lit(False)
+        failing = value.is_null() | conditions.among(value, dtype, wanted, name).fill_null(False)
+        return "missing", "completeness", failing, f"{name} has a value, and none of {_listed(wanted)}"
+    failing, said = pl.lit(False), []
     valid = arguments.get("validValues", quality.valid_values)
     if valid is not None:
-        failing = value.is_not_null() & ~_among(name, dtype, valid)
+        failing = value.is_not_null() & ~conditions.among(value, dtype, valid, name)
+        said.append(f"is one of {_listed(valid)}")
     if arguments.get("pattern"):
-        failing = failing | _unlike(name, arguments["pattern"])
-    return "set" if valid is not None else "pattern", "conformity", failing
-
-
-def _among(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Expr:
-    try:
-        wanted = pl.Series(values).cast(dtype) if values else pl.Series([], dtype=dtype)
-    except (PolarsError, TypeError) as error:
-        raise RuleRefused(
-            f"{name}: the values {list(values)[:5]!r} are not of the column's type {dtype}.", column=name
-        ) from error
-    return pl.col(name).is_in(wanted.implode())
-
-
-def _unlike(name: str, pattern: str) -> pl.Expr:
-    try:
-        pl.Series([""]).str.contains(pattern)
-    except PolarsError as error:
-        raise RuleRefused(
-            f"{name}: the pattern {pattern!r} cannot be matched.",
-            why="Look-around and back-references are not supported: they can take exponential time.",
-            fix="Write it without them.",
-            column=name,
-        ) from error
-    return ~pl.col(name).cast(pl.String).str.contains(pattern)
-
-
-def _of_treadle(quality: Quality, column: str | None, schema: pl.Schema) -> Iterator[Rule]:
-    how = implementation_of(quality)
-    kind = how.get("rule")
-    if kind == "range" and column is not None:
-        given = {k: how[k] for k in ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum") if k in how}
-        options = TypeOptions(**given)
-        outside = _outside(column, schema[column], options)
-        if not outside:
-            raise RuleRefused(f"{column}: a range needs a minimum or a maximum.", column=column)
-        facts = _facts(quality, column, "range", "accuracy", (column,))
-        facts["description"] = facts["description"] or _range_text(column, options)
-        yield RowRule(**facts, failing=pl.any_horizontal(outside).fill_null(False))
-    elif kind == "check":
-        expression = _sql_expression(str(how.get("sql", "")), schema)
-        names = tuple(name for name in expression.meta.root_names() if name in schema)
-        facts = _facts(quality, column, "check", "consistency", names)
-        facts["description"] = facts["description"] or str(how.get("sql"))
-        yield RowRule(**facts, failing=(~expression).fill_null(False))
-    elif kind == "freshness" and column is not None:
-        facts = _facts(quality, column, "freshness", "timeliness", (column,))
-        yield FreshnessRule(**facts, max_age_s=float(how["max_age_s"]))
-    else:
-        raise RuleRefused(
-            f"The rule {kind!r} of the engine treadle is not known here.",
-            why=did_you_mean(str(kind), ("range", "check", "freshness")),
-            fix="range and freshness stand below a property; check may stand below a table as well.",
-        )
-
-
-def _sql_expression(text: str, schema: pl.Schema) -> pl.Expr:
-    try:
-        expression = pl.sql_expr(text)
-        pl.LazyFrame(schema=schema).select(expression.cast(pl.Boolean)).collect_schema()
-    except (PolarsError, TypeError) as error:
-        raise RuleRefused(
-            f"The check {text!r} cannot be carried out.",
-            why=str(error).splitlines()[0],
-            fix="Write a condition over the columns, such as: arr_time >= dep_time",
-        ) from error
-    return expression
+        failing = failing | conditions.unlike(value, dtype, arguments["pattern"], name)
+        said.append(f"looks like {arguments['pattern']}")
+    return "set" if valid is not None else "pattern", "conformity", failing, f"{name} {' and '.join(said)}"
 
 
 def _of_service_levels(contract: Contract, table: SchemaObject, schema: pl.Schema) -> Iterator[Rule]:
     for level in contract.sla_properties or []:
         if level.property.lower() not in ("freshness", "fy"):
             continue
-        element = (level.element or contract.sla_default_element or "").rpartition(".")[2]
-        unit = _UNITS_S.get((level.unit or "d").lower().removesuffix("s") or "s")
-        if element not in schema or unit is None:
+        said = level.element or contract.sla_default_element or ""
+        owner, _, element = said.rpartition(".")
+        if owner and owner != table.name and any(one.name == owner for one in contract.schema):
+            continue  # of another table of the same contract
+        unit = unit_s(level.unit)
+        if element not in schema or unit is None or not isinstance(level.value, int | float):
             raise RuleRefused(
                 f"The freshness of {table.name!r} cannot be measured.",
-                why=f"Its element is {level.element!r} and its unit {level.unit!r}.",
+                why=f"Its element is {level.element!r}, its value {level.value!r} and its unit {level.unit!r}.",
                 fix="Name a time column (element: table.column) and one of the units s, m, h, d, w.",
             )
         yield FreshnessRule(
             id=f"{element}.freshness", kind="freshness", severity="error", dimension="timeliness", columns=(element,),
-            max_age_s=float(level.value) * unit, description=level.description or f"{element} is fresh",
+            max_age_s=float(level.value) * unit,
+            description=level.description or f"{element} is at most {level.value} {level.unit or 'd'} old",
         )  # fmt: skip
+
+
+def newest_of(rule: FreshnessRule) -> Part:
+    """What a freshness needs of every batch."""
+    return Part(measure=pl.col(rule.columns[0]).max(), merge="greatest")
 
 
 def _row(id: str, kind: str, dimension: str, name: str, failing: pl.Expr, description: str) -> RowRule:
@@ -340,88 +283,42 @@ def _row(id: str, kind: str, dimension: str, name: str, failing: pl.Expr, descri
     )  # fmt: skip
 
 
-def _reference(columns: tuple[str, ...], targets: Sequence[str]) -> ReferenceRule:
-    dataset = targets[0].rpartition(".")[0]
-    others = tuple(target.rpartition(".")[2] for target in targets)
+def _reference(
+    columns: tuple[str, ...], targets: Sequence[str], link: Relationship, schema: pl.Schema
+) -> ReferenceRule:
+    dataset = reference_of(targets[0])[0]
+    others = tuple(reference_of(target)[1] for target in targets)
+    asked = {one.property: one.value for one in link.custom_properties or [] if one.property == "when"}
+    condition = when(asked, schema)
+    said = f"{', '.join(columns)} is known in {dataset}" + (f", when {asked['when']}" if condition is not None else "")
     return ReferenceRule(
-        id=f"{'+'.join(columns)}.references", kind="reference", severity="warning", dimension="consistency",
-        columns=columns, dataset=dataset, others=others, description=f"{', '.join(columns)} is known in {dataset}",
+        id=link.id or f"{'+'.join(columns)}.references", kind="reference", severity="warning", dimension="consistency",
+        columns=columns, dataset=dataset, others=others, description=said, condition=condition,
     )  # fmt: skip
 
 
-def _tolerant(
-    quality: Quality, column: str | None, kind: str, dimension: str, names: tuple[str, ...], failing: pl.Expr
-) -> TableRule:
-    count = failing.fill_null(False).sum()
-    percent = quality.unit == "percent"
-    measure = (100 * count / pl.len()).fill_nan(0.0) if percent else count
-    return TableRule(**_facts(quality, column, kind, dimension, names), measure=measure, holds=_operator(quality))
-
-
-def _tolerates(quality: Quality) -> bool:
-    operators = quality.operators()
-    return bool(operators) and operators != {"must_be": 0} and operators != {"must_be_less_or_equal_to": 0}
-
-
-def _operator(quality: Quality) -> Callable[[Any], bool]:
-    operators: dict[str, Any] = quality.operators()
-    name: str
-    wanted: Any
-    name, wanted = next(iter(operators.items()), ("must_be", 0))
-    tests: dict[str, Callable[[Any], bool]] = {
-        "must_be": lambda found: _equal(found, wanted),
-        "must_not_be": lambda found: not _equal(found, wanted),
-        "must_be_greater_than": lambda found: found > wanted,
-        "must_be_greater_or_equal_to": lambda found: found >= wanted,
-        "must_be_less_than": lambda found: found < wanted,
-        "must_be_less_or_equal_to": lambda found: found <= wanted,
-        "must_be_between": lambda found: wanted[0] <= found <= wanted[1],
-        "must_not_be_between": lambda found: not wanted[0] <= found <= wanted[1],
-    }
-    return lambda found: found is not None and bool(tests[name](found))
-
-
-def _equal(found: Any, wanted: Any) -> bool:
-    if isinstance(found, (int, float)) and isinstance(wanted, (int, float)):
-        return math.isclose(found, wanted, rel_tol=1e-12)
-    return bool(found == wanted)
-
-
-def _facts(quality: Quality, column: str | None, kind: str, dimension: str, columns: tuple[str, ...]) -> dict[str, Any]:
-    place = column or "table"
-    return {
-        "id": quality.id or quality.name or f"{place}.{kind}",
-        "kind": kind,
-        "severity": _severity(quality.severity),
-        "dimension": quality.dimension or dimension,
-        "columns": columns,
-        "description": quality.description or "",
-    }
-
-
-def _severity(text: str | None) -> Severity:
-    if text is None:
-        return "error"
-    found = _SEVERITIES.get(text.lower())
-    if found is None:
-        raise RuleRefused(
-            f"The severity {text!r} is not known.", why=did_you_mean(text.lower(), ("error", "warning", "info"))
-        )
-    return found
+_TESTS: Mapping[str, Any] = {
+    "integer": lambda dtype: dtype.is_integer(),
+    "number": lambda dtype: dtype.is_numeric(),
+    "timestamp": lambda dtype: isinstance(dtype, pl.Datetime),
+    "string": lambda dtype: dtype in (pl.String, pl.Categorical) or isinstance(dtype, pl.Enum),
+    "boolean": lambda dtype: dtype == pl.Boolean,
+    "date": lambda dtype: dtype == pl.Date,
+    "time": lambda dtype: dtype in (pl.Time, pl.String),
+    "array": lambda dtype: isinstance(dtype, pl.List | pl.Array),
+    "vector": lambda dtype: isinstance(dtype, pl.List | pl.Array) and dtype.inner.is_numeric(),
+    "object": lambda dtype: isinstance(dtype, pl.Struct),
+    "map": lambda dtype: isinstance(dtype, pl.Struct | pl.List),
+}
 
 
 def _has_type(dtype: pl.DataType, logical: str) -> bool:
-    return {
-        "string": dtype in (pl.String, pl.Categorical) or isinstance(dtype, pl.Enum),
-        "integer": dtype.is_integer(),
-        "number": dtype.is_numeric(),
-        "boolean": dtype == pl.Boolean,
-        "date": dtype == pl.Date,
-        "timestamp": isinstance(dtype, pl.Datetime),
-        "time": dtype in (pl.Time, pl.String),
-        "array": isinstance(dtype, (pl.List, pl.Array)),
-        "object": isinstance(dtype, pl.Struct),
-    }[logical]
+    return bool(_TESTS[logical](dtype))
+
+
+def _listed(values: Sequence[Any]) -> str:
+    shown = ", ".join(str(value) for value in list(values)[:8])
+    return shown if len(values) <= 8 else f"{shown} and {len(values) - 8} more"
 
 
 def _with_names_of_their_own(rules: Sequence[Rule]) -> list[Rule]:

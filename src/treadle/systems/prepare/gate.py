@@ -20,7 +20,7 @@ from treadle.kernel.store import Transaction
 from treadle.systems.prepare.checking import Session
 from treadle.systems.prepare.compiling import compile_rules, declared_types
 from treadle.systems.prepare.contracts import Contracts, owner_of
-from treadle.systems.prepare.incidents import Incidents
+from treadle.systems.prepare.incidents import Failure, Incidents
 from treadle.systems.prepare.ports import SettledLanding
 from treadle.systems.prepare.records import QualityReport, RuleResult
 from treadle.systems.prepare.repository import insert_report, sql
@@ -29,6 +29,15 @@ from treadle.wire.odcs import Contract
 
 ROWS, TABLE = "rows", "table"
 """The causes of incidents: rows that fail, a table that does not hold."""
+
+COLLECT = "collect."
+"""What the names of rules begin with that are the landing's own: lines that are no rows, values of another type."""
+
+_FRESH = ("append", "replace", "clean")
+"""The kinds of landings that bring something new, and so say how the source is."""
+
+_WHOLE = ("replace", "clean")
+"""The kinds of landings that bring all rows of their dataset anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +49,29 @@ class Divided:
 
 
 class ContractSession:
-    """The judgement of one landing by a contract. The first frame decides how the rules are compiled."""
+    """The judgement of one landing by a contract. The first frame decides how the rules are compiled.
 
-    def __init__(self, contracts: Contracts, project: str, dataset: str, digest: str, contract: Contract) -> None:
+    existing: the rows whose keys new ones must not repeat; without it, those that the dataset has now.
+    """
+
+    def __init__(
+        self,
+        contracts: Contracts,
+        project: str,
+        dataset: str,
+        digest: str,
+        contract: Contract,
+        *,
+        existing: pl.LazyFrame | None = None,
+    ) -> None:
         self._contracts, self._project, self._dataset = contracts, project, dataset
+        self._existing = existing
         self._digest, self._contract = digest, contract
         self._session: Session | None = None
         self._table_rules: Sequence[Rule] = ()
         self._frames: list[pl.DataFrame] = []
-        table = contract.table(dataset)
+        self._table = dataset.partition("@")[0]
+        table = contract.table(self._table)
         self.types: Mapping[str, str] = {} if table is None else declared_types(table)
 
     def judge(self, frame: pl.DataFrame) -> Divided:
@@ -62,9 +85,9 @@ class ContractSession:
         return Divided(kept=kept, refused=refused)
 
     def verdict(self, refused_before: Mapping[str, int]) -> dict[str, Any]:
-        """What was found, as JSON."""
+        """What was found, as JSON; of a landing without a row to judge, whose contract it was."""
         if self._session is None:
-            return {}
+            return {"contract": self._digest, "owner": owner_of(self._contract)}
         if self._frames:
             rows = pl.concat(self._frames, how="diagonal_relaxed")
             self._session.measure(rows, now=from_micros(0), query=None)
@@ -81,14 +104,16 @@ class ContractSession:
     def _compiled(self, schema: pl.Schema) -> Session:
         rules = [
             rule
-            for rule in compile_rules(self._contract, self._dataset, schema)
+            for rule in compile_rules(self._contract, self._table, schema)
             if not isinstance(rule, (FreshnessRule, QueryRule))
         ]
         self._table_rules = [rule for rule in rules if isinstance(rule, TableRule)]
         return Session(
             rules,
             lookup=lambda name: self._contracts.rows_of(self._project, name),
-            existing=self._contracts.rows_of(self._project, self._dataset),
+            existing=self._existing
+            if self._existing is not None
+            else self._contracts.rows_of(self._project, self._dataset),
             refusing=True,
         )
 
@@ -100,23 +125,33 @@ class ContractGate:
         self._contracts, self._incidents, self._clock, self._new_id = contracts, incidents, clock, new_id
 
     def open(self, project: str, dataset: str, landing: str) -> ContractSession | None:
-        """A session, or None for a dataset without a contract."""
-        found = self._contracts.find(project, dataset)
+        """A session, or None for a dataset without a contract. A branch (`flights@fix`) is judged by its dataset's."""
+        found = self._contracts.find(project, dataset.partition("@")[0])
         return None if found is None else ContractSession(self._contracts, project, dataset, *found)
 
     def record(self, tx: Transaction, settled: SettledLanding, verdict: Mapping[str, Any]) -> None:
         """Keeps report, quarantine and incidents in the landing's own transaction."""
         results = msgspec.convert(verdict.get("results", []), list[RuleResult])
-        if verdict:
+        if "results" in verdict:
             insert_report(tx, settled.project, self._report(settled, verdict, results))
         if settled.quarantine is not None and settled.rows_refused:
             self._hold(tx, settled, verdict)
         for result in results:
             if not result.passed and result.severity != "info":
-                self._open(tx, settled, verdict, result)
+                self._incidents.failed(tx, settled.project, _failure(settled, verdict, result))
         for rule, count in settled.refused_by.items():
-            if rule.startswith("collect."):
-                self._open_for_misfits(tx, settled, rule, count)
+            if rule.startswith(COLLECT):
+                self._incidents.failed(tx, settled.project, _misfit(settled, verdict, rule, count))
+        if settled.kind in _FRESH and settled.rows_kept + settled.rows_refused:
+            clean = [(one.rule, _cause_of(one)) for one in results if one.passed and one.evaluated]
+            seen = {rule for rule in settled.refused_by if rule.startswith(COLLECT)}
+            misfits = [(rule, ROWS) for rule in self._misfits(tx, settled) if rule not in seen]
+            self._incidents.passed(tx, settled.project, settled.dataset, [*clean, *misfits], settled.landing)
+
+    def _misfits(self, tx: Transaction, settled: SettledLanding) -> list[str]:
+        """The rules of the landing itself about which the dataset has an incident."""
+        rows = tx.all(sql.active_incidents, {"project": settled.project, "dataset": settled.dataset})
+        return [row[1] for row in rows if row[1].startswith(COLLECT)]
 
     def _report(
         self, settled: SettledLanding, verdict: Mapping[str, Any], results: Sequence[RuleResult]
@@ -152,36 +187,42 @@ class ContractGate:
         }
         tx.execute(sql.insert_quarantine, values)
 
-    def _open(self, tx: Transaction, settled: SettledLanding, verdict: Mapping[str, Any], result: RuleResult) -> None:
-        about_rows = result.observed is None
-        self._incidents.report(
-            tx,
-            settled.project,
-            dataset=settled.dataset,
-            rule=result.rule,
-            cause=ROWS if about_rows else TABLE,
-            severity=result.severity,
-            title=_title(settled.dataset, result),
-            rows=result.failed if about_rows else 0,
-            landing=settled.landing,
-            contract=verdict.get("contract"),
-            assignee=verdict.get("owner"),
-        )
 
-    def _open_for_misfits(self, tx: Transaction, settled: SettledLanding, rule: str, count: int) -> None:
-        self._incidents.report(
-            tx,
-            settled.project,
-            dataset=settled.dataset,
-            rule=rule,
-            cause=ROWS,
-            severity="error",
-            title=f"{settled.dataset}: the source hands over rows that do not fit ({rule})",
-            rows=count,
-            landing=settled.landing,
-            contract=None,
-            assignee=None,
-        )
+def _failure(settled: SettledLanding, verdict: Mapping[str, Any], result: RuleResult) -> Failure:
+    cause = _cause_of(result)
+    return Failure(
+        dataset=settled.dataset,
+        rule=result.rule,
+        cause=cause,
+        severity=result.severity,
+        title=_title(settled.dataset, result),
+        rows=result.failed if cause == ROWS else 0,
+        landing=settled.landing,
+        snapshot=settled.snapshot.id if settled.snapshot else None,
+        contract=verdict.get("contract"),
+        assignee=verdict.get("owner"),
+        is_whole=settled.kind in _WHOLE,
+    )
+
+
+def _misfit(settled: SettledLanding, verdict: Mapping[str, Any], rule: str, count: int) -> Failure:
+    return Failure(
+        dataset=settled.dataset,
+        rule=rule,
+        cause=ROWS,
+        severity="error",
+        title=f"{settled.dataset}: the source hands over rows that do not fit ({rule})",
+        rows=count,
+        landing=settled.landing,
+        snapshot=settled.snapshot.id if settled.snapshot else None,
+        contract=verdict.get("contract"),
+        assignee=verdict.get("owner"),
+        is_whole=settled.kind in _WHOLE,
+    )
+
+
+def _cause_of(result: RuleResult) -> str:
+    return ROWS if result.observed is None else TABLE
 
 
 def _title(dataset: str, result: RuleResult) -> str:

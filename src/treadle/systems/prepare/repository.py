@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,7 +10,7 @@ from treadle.ground.clock import from_micros, to_micros
 from treadle.ground.digests import canonical_json
 from treadle.kernel.store import Reader, Row, Statements, Transaction
 from treadle.kernel.vocabulary.datasets import RowId
-from treadle.systems.prepare.records import Incident, QualityReport, RuleResult
+from treadle.systems.prepare.records import Incident, IncidentComment, Occurrence, QualityReport, RuleResult
 
 sql = Statements(__package__)
 
@@ -42,25 +41,41 @@ def list_reports(reader: Reader, project: str, dataset: str, limit: int) -> list
     return [_report(row) for row in rows]
 
 
-def decisions_of(reader: Reader, project: str, dataset: str) -> dict[RowId, tuple[str, str, str]]:
-    """What was decided about the rows of a quarantine: state, actor and reason by row."""
-    rows = reader.all(sql.decisions_of, {"project": project, "dataset": dataset})
-    return {RowId(landing, row): (state, actor, reason) for landing, row, state, _, actor, reason, _ in rows}
+class QuarantineRow(NamedTuple):
+    """What one landing put into quarantine."""
+
+    landing: str
+    snapshot: str
+    contract: str | None
+    contract_version: str | None
+    rows: int
+    by_rule: str
+    run: str | None
+    recorded_at: int
 
 
-def quarantined_by_rule(reader: Reader, project: str, dataset: str) -> tuple[int, dict[str, int]]:
-    """How many rows were ever refused, and by which rule first."""
-    total, by_rule = 0, dict[str, int]()
-    for row in reader.all(sql.quarantines_of, {"project": project, "dataset": dataset}):
-        total += row[4]
-        for rule, count in msgspec.json.decode(row[5]).items():
-            by_rule[rule] = by_rule.get(rule, 0) + count
-    return total, by_rule
+class DecisionRow(NamedTuple):
+    """What was decided about one refused row."""
+
+    state: str
+    release: str | None
+    actor: str
+    reason: str
+    recorded_at: int
 
 
-def count_decisions(reader: Reader, project: str, dataset: str) -> Mapping[str, int]:
-    """How many rows were released, mended and discarded."""
-    return dict(reader.all(sql.count_decisions, {"project": project, "dataset": dataset}))
+def find_quarantine(reader: Reader, project: str, dataset: str, landing: str) -> QuarantineRow | None:
+    """What refused the rows of a landing: the landing itself, or the last cleaning that met them."""
+    values = {"project": project, "dataset": dataset, "landing": landing}
+    row = reader.find(sql.find_quarantine, values) or reader.find(sql.last_quarantine, values)
+    return None if row is None else QuarantineRow(*row)
+
+
+def find_decision(reader: Reader, project: str, dataset: str, row: RowId) -> DecisionRow | None:
+    """What was decided about a row, or None while it is held."""
+    values = {"project": project, "dataset": dataset, "landing": row.landing, "row": row.row}
+    found = reader.find(sql.find_decision, values)
+    return None if found is None else DecisionRow(*found)
 
 
 def find_incident(reader: Reader, project: str, incident: str) -> Incident | None:
@@ -72,6 +87,21 @@ def find_incident(reader: Reader, project: str, incident: str) -> Incident | Non
 def list_incidents(reader: Reader, project: str) -> list[Incident]:
     """Every incident, oldest first."""
     return [_incident(row) for row in reader.all(sql.list_incidents, {"project": project})]
+
+
+def occurrences_of(reader: Reader, project: str, incident: str) -> list[Occurrence]:
+    """The landings that showed an incident's cause, oldest first."""
+    rows = reader.all(sql.occurrences_of, {"project": project, "incident": incident})
+    return [
+        Occurrence(landing=landing, snapshot=snapshot, contract=contract, rows=count, recorded_at=from_micros(at))
+        for landing, snapshot, contract, count, at in rows
+    ]
+
+
+def comments_of(reader: Reader, project: str, incident: str) -> list[IncidentComment]:
+    """What was said about an incident, oldest first."""
+    rows = reader.all(sql.comments_of, {"project": project, "incident": incident})
+    return [IncidentComment(id=id, actor=actor, text=said, recorded_at=from_micros(at)) for id, actor, said, at in rows]
 
 
 def _report(row: Row) -> QualityReport:
@@ -93,14 +123,14 @@ def _report(row: Row) -> QualityReport:
 
 
 _INCIDENT = (
-    "id", "dataset", "rule", "cause", "contract", "severity", "state", "title", "rows", "occurrences", "first_landing",
-    "last_landing", "assignee", "note", "fixing_run", "opened_at", "updated_at", "resolved_at",
+    "id", "dataset", "rule", "cause", "contract", "severity", "state", "title", "rows", "occurrences", "clean_landings", "first_landing",
+    "last_landing", "assignee", "note", "fixing_run", "muted_until", "opened_at", "updated_at", "resolved_at",
 )  # fmt: skip
 
 
 def _incident(row: Row) -> Incident:
     values: dict[str, Any] = dict(zip(_INCIDENT, row, strict=True))
-    for name in ("opened_at", "updated_at", "resolved_at"):
+    for name in ("muted_until", "opened_at", "updated_at", "resolved_at"):
         if values[name] is not None:
             values[name] = from_micros(values[name])
     return Incident(**values)

@@ -63,7 +63,26 @@ quarantine_decision = Table(
     text("event"),
     whole("recorded_at"),
     sqlite_with_rowid=False,
-    comment="state: released, mended, discarded; a row without a decision is held. `release` is the landing back.",
+    comment="state: released, mended, discarded, cleaned; a row without a decision is held. `release` is the landing back.",
+)
+
+cleaning = Table(
+    "cleaning",
+    metadata,
+    project(),
+    text("landing", key=True),
+    text("dataset"),
+    text("source"),
+    text("source_snapshot"),
+    text("source_content"),
+    text("contract"),
+    text("log"),
+    whole("decisions"),
+    text("report"),
+    whole("recorded_at"),
+    Index("ix_cleaning_dataset", "project", "dataset", "landing"),
+    sqlite_with_rowid=False,
+    comment="How the rows of a landing were made of a snapshot. `log` is the digest of everything that was changed.",
 )
 
 incident = Table(
@@ -80,11 +99,13 @@ incident = Table(
     text("title"),
     whole("rows"),
     whole("occurrences"),
+    whole("clean_landings"),
     text("first_landing", optional=True),
     text("last_landing", optional=True),
     text("assignee", optional=True),
     text("note", optional=True),
     text("fixing_run", optional=True),
+    whole("muted_until", optional=True),
     whole("opened_at"),
     whole("updated_at"),
     whole("resolved_at", optional=True),
@@ -98,5 +119,33 @@ incident = Table(
         sqlite_where=sql_text("state <> 'resolved'"),
         postgresql_where=sql_text("state <> 'resolved'"),
     ),
+    sqlite_with_rowid=False,
+    comment="state: open, muted, recovered (by itself), resolved (by somebody). `clean_landings` counts those in a row.",
+)
+
+incident_occurrence = Table(
+    "incident_occurrence",
+    metadata,
+    project(),
+    text("incident", key=True),
+    text("landing", key=True),
+    text("snapshot", optional=True),
+    text("contract", optional=True),
+    whole("rows"),
+    whole("recorded_at"),
+    sqlite_with_rowid=False,
+    comment="A landing that showed the cause of an incident, and the snapshot that it made.",
+)
+
+incident_comment = Table(
+    "incident_comment",
+    metadata,
+    project(),
+    text("id", key=True),
+    text("incident"),
+    text("actor"),
+    text("text"),
+    whole("recorded_at"),
+    Index("ix_incident_comment", "project", "incident", "id"),
     sqlite_with_rowid=False,
 )

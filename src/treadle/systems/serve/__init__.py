@@ -1,6 +1,6 @@
 """Serving: endpoints with revisions, a data plane that answers, a log that remembers every prediction.
 
-`runtime/` is the data plane, a process of its own that opens no store. The rest is the control plane: deploy, route, roll
+`runtime/` is the data plane, a process of its own that opens no store. The rest is the control plane: deploy, split, roll
 back, ship the prediction log, replay. This module hands its names out when they are asked for, since the data plane
 passes through here on its way and must not pay for the control plane.
 """
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from treadle.systems.serve.service import EndpointNamed as EndpointNamed
     from treadle.systems.serve.service import Endpoints as Endpoints
     from treadle.systems.serve.service import RollBackEndpoint as RollBackEndpoint
-    from treadle.systems.serve.service import RouteEndpoint as RouteEndpoint
     from treadle.systems.serve.shipping import PredictionShipper as PredictionShipper
     from treadle.systems.serve.supervisor import ServerProcess as ServerProcess
+    from treadle.systems.serve.traffic import DrainTraffic as DrainTraffic
+    from treadle.systems.serve.traffic import ShadowTraffic as ShadowTraffic
+    from treadle.systems.serve.traffic import SplitTraffic as SplitTraffic
+    from treadle.systems.serve.traffic import Traffic as Traffic
 
 _HOME_OF = {
     **dict.fromkeys(("ModelSource", "PredictionArchive", "PredictionSink", "ServableModel"), "ports"),
@@ -38,7 +41,8 @@ _HOME_OF = {
     **dict.fromkeys(
         ("Endpoint", "EndpointSheet", "PredictionRecord", "Replay", "Revision", "Route", "Shipped"), "records"
     ),
-    **dict.fromkeys(("DeployEndpoint", "EndpointNamed", "Endpoints", "RollBackEndpoint", "RouteEndpoint"), "service"),
+    **dict.fromkeys(("DeployEndpoint", "EndpointNamed", "Endpoints", "RollBackEndpoint"), "service"),
+    **dict.fromkeys(("DrainTraffic", "ShadowTraffic", "SplitTraffic", "Traffic"), "traffic"),
     "PredictionShipper": "shipping",
     "ServerProcess": "supervisor",
 }

@@ -28,7 +28,13 @@ from treadle.systems.serve.runtime.models import (
 )
 from treadle.systems.serve.runtime.signature import Signature
 
-_FILES = {"lightgbm": "model.txt", "xgboost": "model.ubj", "sklearn": "model.skops", "onnx": "model.onnx"}
+_FILES = {
+    "lightgbm": "model.txt",
+    "xgboost": "model.ubj",
+    "sklearn": "model.skops",
+    "onnx": "model.onnx",
+    "linear": "linear.json",
+}
 
 
 class ServingArea:
@@ -56,6 +62,10 @@ class ServingArea:
     def signature_of(self, bundle: str) -> Signature:
         """What a model here takes and gives, without loading it. Raises BadModel."""
         return read_manifest(self.models, bundle).signature
+
+    def manifest_of(self, bundle: str) -> Manifest:
+        """What is said of a model here. Raises BadModel."""
+        return read_manifest(self.models, bundle)
 
     def serves(self, document: RouteDocument) -> bool:
         """Whether this very document is in force here."""

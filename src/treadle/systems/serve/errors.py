@@ -1,7 +1,8 @@
 """What the control plane of serving refuses.
 
 InvalidInput
-└── BadDeployment       a revision or a split that cannot be served
+├── BadDeployment       a revision or a split that cannot be served
+└── NoSuchEngine        a form that a model has not, or that does not answer as the model does
 NotFound
 ├── EndpointNotFound
 ├── RevisionNotFound
@@ -20,6 +21,10 @@ from treadle.ground.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 class BadDeployment(InvalidInput):
     code = "endpoint.bad_deployment"
+
+
+class NoSuchEngine(InvalidInput):
+    code = "serve.no_such_engine"
 
 
 class EndpointNotFound(NotFound):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from treadle.ground.digests import Digest
-from treadle.systems.serve.records import ListPredictions, PredictionLine
+from treadle.systems.serve.records import LandingKind, ListPredictions, PredictionLine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,8 +46,8 @@ class ModelSource(Protocol):
 class PredictionSink(Protocol):
     """Where shipped predictions go."""
 
-    def land(self, endpoint: str, table: pa.Table, landing_id: str) -> None:
-        """Makes the rows part of the endpoint's predictions; a landing id that came before changes nothing."""
+    def land(self, endpoint: str, table: pa.Table, landing_id: str, kind: LandingKind = "predictions") -> None:
+        """Makes the rows part of the endpoint's dataset of that kind; a landing id that came before changes nothing."""
         ...
 
 

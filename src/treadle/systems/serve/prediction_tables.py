@@ -8,12 +8,15 @@ model gave. Nothing is rounded on the way, so a call can be run again from its r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from treadle.systems.serve.runtime.log import Context, LoggedCall
+from treadle.systems.serve.records import LandingKind
+from treadle.systems.serve.runtime.log import Call, Context, LoggedCall
+from treadle.systems.serve.runtime.prediction_ids import texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,16 +25,31 @@ INPUT_PREFIX = "in_"
 
 
 def prediction_table(logged: Sequence[LoggedCall]) -> pa.Table:
-    """One row a prediction, in the order of the log. All calls must be of one endpoint with the same input columns."""
+    """One row a prediction, in the order of the log. All calls must have one layout.
+
+    A shadow's rows say of which prediction they are copies (`shadow_of`); failures have an `error` and no outputs."""
     import pyarrow as pa
 
     parts = [_of_context(list(calls)) for _, calls in groupby(logged, key=lambda one: one.context)]
     return pa.concat_tables(parts)
 
 
-def layout_of(context: Context) -> tuple[str, tuple[tuple[str, str], ...], int]:
+@dataclass(frozen=True, slots=True)
+class Layout:
     """What calls must share to go into one table."""
-    return context.endpoint, tuple((column.name, column.datatype) for column in context.columns), context.width
+
+    endpoint: str
+    kind: LandingKind
+    columns: tuple[tuple[str, str], ...]
+    width: int
+
+
+def layout_of(logged: LoggedCall) -> Layout:
+    """The layout of a call: its kind is what it is a record of, a prediction, a shadow's, or a failure."""
+    context, call = logged.context, logged.call
+    kind: LandingKind = "failures" if call.error is not None else "shadows" if context.is_shadow else "predictions"
+    columns = tuple((column.name, column.datatype) for column in context.columns)
+    return Layout(context.endpoint, kind, columns, context.width)
 
 
 def _of_context(logged: list[LoggedCall]) -> pa.Table:
@@ -55,8 +73,6 @@ def _of_context(logged: list[LoggedCall]) -> pa.Table:
 
     event_at = said("event_at", pa.int64())
     backdated = event_at.is_valid()
-    scores = np.concatenate([call.outputs() for call in calls])
-    width = scores.shape[1]
     columns: dict[str, pa.Array] = {
         "prediction_id": pa.array(list(chain.from_iterable(call.prediction_ids for call in calls)), pa.string()),
         "call_id": each([call.call_id for call in calls], pa.string()),
@@ -85,11 +101,35 @@ def _of_context(logged: list[LoggedCall]) -> pa.Table:
         "unit": each([call.unit for call in calls], pa.string()),
         "request_id": each([call.request_id for call in calls], pa.string()),
         "latency_us": pa.array(np.repeat([call.latency_us for call in calls], sizes), pa.int64()),
-        "output": pa.array(np.ascontiguousarray(scores[:, 0])),
-        "outputs": pa.ListArray.from_arrays(np.arange(0, (rows + 1) * width, width, dtype=np.int32), scores.ravel()),
+        "model_us": pa.array(np.repeat([call.model_us for call in calls], sizes), pa.int64()),
     }
+    if context.is_shadow:
+        columns["shadow_of"] = pa.array(list(chain.from_iterable(_answered_ids(call) for call in calls)), pa.string())
+    if calls[0].error is not None:
+        columns["is_shadow"] = same(context.is_shadow, pa.bool_())
+        columns["error"] = each([call.error for call in calls], pa.string())
+        columns.pop("shadow_of", None)
+    else:
+        columns.update(_outputs(calls))
     columns.update(_inputs(context, logged))
     return pa.table(columns)
+
+
+def _answered_ids(call: Call) -> list[str]:
+    """The ids of the predictions that a shadow's rows are copies of."""
+    return texts(int.from_bytes(call.shadow_of or b"", "big"), call.rows)
+
+
+def _outputs(calls: Sequence[Call]) -> dict[str, pa.Array]:
+    import pyarrow as pa
+
+    scores = np.concatenate([call.outputs() for call in calls])
+    rows, width = scores.shape
+    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+    return {
+        "output": pa.array(np.ascontiguousarray(scores[:, 0])),
+        "outputs": pa.ListArray.from_arrays(offsets, scores.ravel()),
+    }
 
 
 def _or_recorded(event_at: pa.Array, recorded: np.ndarray[Any, Any]) -> pa.Array:

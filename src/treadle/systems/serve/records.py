@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from treadle.ground.digests import Digest
 
-RouteKind = Literal["deploy", "route", "rollback"]
+RouteKind = Literal["deploy", "split", "shadow", "canary", "drain", "rollback"]
+LandingKind = Literal["predictions", "shadows", "failures"]
+"""What a dataset of served calls holds: what was answered, what shadows said of it, what failed."""
 Verdict = Literal["identical", "within tolerance", "different", "not reproducible"]
 
 
@@ -40,6 +42,9 @@ class Route:
     kind: RouteKind
     weights: Mapping[str, float]
     """The share of the units by the revision's number."""
+    shadows: Mapping[str, float]
+    """The share of the requests that each shadow gets copies of, by the revision's number."""
+    is_drained: bool
     allow_backdating: bool
     limits: Mapping[str, Any]
     restores: int | None
@@ -60,7 +65,7 @@ class Endpoint:
     name: str
     route: Route
     revisions: Sequence[Revision]
-    """Those that the current route names."""
+    """Those that the current route names, shadows among them."""
     recorded_at: datetime
 
 
@@ -71,6 +76,17 @@ class EndpointSheet:
     endpoint: Endpoint
     revisions: Sequence[Revision]
     routes: Sequence[Route]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """What the heaviest revision of an endpoint takes: datatypes by input, and rows from its probe."""
+
+    endpoint: str
+    task: str
+    inputs: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]]
+    engine: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,8 @@ def _route(row: Row, document: RouteDocument) -> Route:
         digest=digest,
         kind=kind,
         weights={str(revision.number): revision.weight for revision in document.revisions},
+        shadows={str(shadow.number): shadow.weight for shadow in document.shadows},
+        is_drained=document.is_drained,
         allow_backdating=document.allow_backdating,
         limits=msgspec.structs.asdict(document.limits),
         restores=restores,

@@ -1,4 +1,4 @@
-"""The verbs of endpoints: deploy, route, roll back, look.
+"""The verbs of endpoints: deploy, roll back, look. How traffic is divided among what is deployed is in `traffic.py`.
 
 A deployment is three things in this order: the model's bytes into the serving area and tried there as a server would;
 one commit of revision, route, ref and event; the route document into the serving area. Killed anywhere between, nothing
@@ -16,24 +16,17 @@ from typing import Any
 import msgspec
 
 from treadle.ground.clock import Clock
-from treadle.ground.errors import did_you_mean
 from treadle.ground.ids import NewId
 from treadle.kernel.catalog import Refs
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Reader, Store, Transaction
 from treadle.systems.serve.area import ServingArea, bundle_of
-from treadle.systems.serve.errors import (
-    BadDeployment,
-    DeploymentRaced,
-    EndpointNotFound,
-    NothingToRollBack,
-    RevisionNotFound,
-)
+from treadle.systems.serve.errors import BadDeployment, EndpointNotFound, NothingToRollBack
 from treadle.systems.serve.ports import ModelSource
-from treadle.systems.serve.records import Endpoint, EndpointSheet, Revision, Route, RouteKind
-from treadle.systems.serve.repository import RevisionRows, RouteRows
-from treadle.systems.serve.runtime.documents import ENDPOINT_NAME, Limits, RouteDocument, RouteRevision
+from treadle.systems.serve.records import Endpoint, EndpointSheet, Example, Revision
+from treadle.systems.serve.routing import Routing, limits_from, make_room, raced, shadows_of, weights_of
+from treadle.systems.serve.runtime.documents import ENDPOINT_NAME
 from treadle.systems.serve.runtime.models import Manifest
 
 
@@ -51,15 +44,6 @@ class DeployEndpoint:
     threads: int = 1
     allow_backdating: bool | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteEndpoint:
-    """Splits the traffic among revisions that are there: shares by the revision's number, adding up to 1."""
-
-    endpoint: str
-    weights: Mapping[str, float]
     reason: str = ""
 
 
@@ -101,10 +85,9 @@ class Endpoints:
         clock: Clock,
         new_id: NewId,
     ) -> None:
-        self._store, self._refs, self._events = store, refs, events
-        self._models, self._serving = models, serving
-        self._clock, self._new_id = clock, new_id
-        self._revisions, self._routes = RevisionRows(), RouteRows()
+        self._store, self._models, self._clock, self._new_id = store, models, clock, new_id
+        self.routing = Routing(refs, events, serving, clock)
+        self._revisions, self._routes = self.routing.revisions, self.routing.routes
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -113,17 +96,32 @@ class Endpoints:
         """Every endpoint of the project with the revisions that it serves, by name."""
         with self._store.read() as reader:
             names = self._routes.endpoints(reader, caller.project)
-            return [self._endpoint(reader, caller.project, name) for name, _ in names]
+            return [self.routing.endpoint(reader, caller.project, name) for name, _ in names]
 
     @verb("endpoints.get", permission="endpoint.read")
     def get(self, caller: Caller, request: EndpointNamed) -> EndpointSheet:
         """An endpoint with all its revisions and routes. Raises EndpointNotFound."""
         with self._store.read() as reader:
             return EndpointSheet(
-                endpoint=self._endpoint(reader, caller.project, request.endpoint),
+                endpoint=self.routing.endpoint(reader, caller.project, request.endpoint),
                 revisions=self._revisions.of_endpoint(reader, caller.project, request.endpoint),
                 routes=self._routes.of_endpoint(reader, caller.project, request.endpoint),
             )
+
+    @verb("endpoints.example", permission="endpoint.read")
+    def example(self, caller: Caller, request: EndpointNamed) -> Example:
+        """What an endpoint takes, with a few rows that it can be asked about. Raises EndpointNotFound."""
+        with self._store.read() as reader:
+            _, document = self.routing.current(reader, caller.project, request.endpoint)
+        heaviest = max(document.revisions, key=lambda revision: revision.weight)
+        manifest = self.routing.area(caller.project).manifest_of(heaviest.bundle)
+        return Example(
+            endpoint=request.endpoint,
+            task=manifest.signature.task,
+            inputs={column.name: column.datatype for column in manifest.signature.inputs},
+            rows=list(manifest.probe.rows),
+            engine=manifest.engine,
+        )
 
     # -- moving -----------------------------------------------------------------------------------------------------
 
@@ -142,7 +140,7 @@ class Endpoints:
         """The first part of a deployment: the model in the serving area, loaded and its probe answered. No row yet."""
         caller.require("endpoint.write")
         _check_request(request)
-        area = self._area(caller.project)
+        area = self.routing.area(caller.project)
         servable = self._models.get(caller.project, request.model, request.version)
         manifest = area.put_model(servable)
         bundle = bundle_of(manifest)
@@ -161,34 +159,26 @@ class Endpoints:
         caller.require("endpoint.write")
         request, project = prepared.request, caller.project
         current = self._routes.newest(tx, project, request.endpoint)
-        revision = self._ensure_revision(tx, caller, prepared)
-        weights = {revision.number: request.share}
+        revision = self.ensure_revision(tx, caller, prepared)
+        weights: dict[int, float] = {revision.number: request.share}
         if request.share < 1:
             if current is None:
                 raise BadDeployment(f"Endpoint {request.endpoint!r} is new: its first revision takes all the traffic.")
-            weights = _make_room(current[1], revision.number, request.share)
-        limits = _limits(None if current is None else current[1].limits, request.limits)
+            weights = make_room(weights_of(current[1]), revision.number, request.share)
         backdating = request.allow_backdating
         if backdating is None:
             backdating = current is not None and current[1].allow_backdating
-        document = self._document(tx, project, request.endpoint, weights, backdating, limits)
-        return self._move(tx, caller, document, "deploy", None, request.reason, "endpoint.deployed")
-
-    @verb("endpoints.route", permission="endpoint.write", event="endpoint.routed")
-    def route(self, caller: Caller, request: RouteEndpoint) -> Endpoint:
-        """The endpoint with its traffic split anew. Raises RevisionNotFound, or BadDeployment for shares that are none."""
-
-        def work(tx: Transaction) -> Endpoint:
-            _, current = self._current(tx, caller.project, request.endpoint)
-            weights = {_number(name): share for name, share in request.weights.items()}
-            document = self._document(
-                tx, caller.project, request.endpoint, weights, current.allow_backdating, current.limits
-            )
-            return self._move(tx, caller, document, "route", None, request.reason, "endpoint.routed")
-
-        endpoint = self._store.write(work, durable=True)
-        self.publish(caller.project, request.endpoint)
-        return endpoint
+        shadows = {} if current is None else shadows_of(current[1])
+        document = self.routing.document(
+            tx,
+            project,
+            request.endpoint,
+            weights=weights,
+            shadows={number: share for number, share in shadows.items() if number not in weights},
+            allow_backdating=backdating,
+            limits=limits_from(None if current is None else current[1].limits, request.limits),
+        )
+        return self.routing.move(tx, caller, document, "deploy", request.reason, "endpoint.deployed")
 
     @verb("endpoints.rollback", permission="endpoint.write", event="endpoint.rolled_back")
     def rollback(self, caller: Caller, request: RollBackEndpoint) -> Endpoint:
@@ -200,7 +190,7 @@ class Endpoints:
     def rollback_in(self, tx: Transaction, caller: Caller, request: RollBackEndpoint) -> Endpoint:
         """As the verb, within an open transaction; the document follows by `publish` or `reconcile`."""
         caller.require("endpoint.write")
-        route, _ = self._current(tx, caller.project, request.endpoint)
+        route, _ = self.routing.current(tx, caller.project, request.endpoint)
         wanted = route.effective - 1 if request.to is None else request.to
         found = self._routes.find(tx, caller.project, request.endpoint, wanted)
         if found is None:
@@ -210,14 +200,16 @@ class Endpoints:
             )
         restored, document = found
         document = msgspec.structs.replace(document, number=route.number + 1)
-        return self._move(tx, caller, document, "rollback", restored.effective, request.reason, "endpoint.rolled_back")
+        return self.routing.move(
+            tx, caller, document, "rollback", request.reason, "endpoint.rolled_back", restores=restored.effective
+        )
 
     # -- making it so -----------------------------------------------------------------------------------------------
 
     def publish(self, project: str, endpoint: str) -> bool:
         """Writes the newest route of an endpoint where its servers look, and its models where they are lost. Answers
         whether anything had to be written."""
-        area = self._area(project)
+        area = self.routing.area(project)
         with area.only_writer():
             with self._store.read() as reader:
                 newest = self._routes.newest(reader, project, endpoint)
@@ -225,7 +217,8 @@ class Endpoints:
             if newest is None:
                 raise EndpointNotFound(f"There is no endpoint {endpoint!r}.", endpoint=endpoint)
             document = newest[1]
-            missing = {route.bundle for route in document.revisions if not area.has_model(route.bundle)}
+            named = (*document.revisions, *document.shadows)
+            missing = {route.bundle for route in named if not area.has_model(route.bundle)}
             for revision in revisions:
                 if revision.bundle in missing:
                     self._restore_model(project, area, revision)
@@ -247,9 +240,6 @@ class Endpoints:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _area(self, project: str) -> ServingArea:
-        return ServingArea(self._serving(project))
-
     def _restore_model(self, project: str, area: ServingArea, revision: Revision) -> None:
         manifest = area.put_model(self._models.get(project, revision.model, revision.model_version))
         if bundle_of(manifest) != revision.bundle:
@@ -258,7 +248,7 @@ class Endpoints:
                 fix="Deploy the version anew.",
             )
 
-    def _ensure_revision(self, tx: Transaction, caller: Caller, prepared: Prepared) -> Revision:
+    def ensure_revision(self, tx: Transaction, caller: Caller, prepared: Prepared) -> Revision:
         """The revision of this very model with these threads: the one that is there, or a new one."""
         request = prepared.request
         known = self._revisions.of_endpoint(tx, caller.project, request.endpoint)
@@ -280,128 +270,8 @@ class Endpoints:
             recorded_at=self._clock(),
         )
         if not self._revisions.add(tx, caller.project, revision):
-            raise _raced(request.endpoint)
+            raise raced(request.endpoint)
         return revision
-
-    def _document(
-        self,
-        tx: Transaction,
-        project: str,
-        endpoint: str,
-        weights: Mapping[int, float],
-        allow_backdating: bool,
-        limits: Limits,
-    ) -> RouteDocument:
-        known = {revision.number: revision for revision in self._revisions.of_endpoint(tx, project, endpoint)}
-        unknown = sorted(set(weights) - set(known))
-        if unknown:
-            raise RevisionNotFound(
-                f"Endpoint {endpoint!r} has no revision {unknown[0]}.", why=f"It has {', '.join(map(str, known))}."
-            )
-        newest = self._routes.newest(tx, project, endpoint)
-        _refuse_unlike(self._area(project), [known[number] for number in weights])
-        try:
-            return RouteDocument(
-                endpoint=endpoint,
-                number=1 if newest is None else newest[0].number + 1,
-                revisions=tuple(_routed(known[number], weights[number]) for number in sorted(weights)),
-                allow_backdating=allow_backdating,
-                limits=limits,
-                split_salt=endpoint,
-            )
-        except ValueError as error:
-            raise BadDeployment(f"Endpoint {endpoint!r} cannot be routed so: {error}.") from None
-
-    def _move(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        document: RouteDocument,
-        kind: RouteKind,
-        restores: int | None,
-        reason: str,
-        event: str,
-    ) -> Endpoint:
-        """Records a route, moves the ref and leaves the event, in the open transaction."""
-        project, name = caller.project, document.endpoint
-        route = self._routes.add(
-            tx, project, document, kind=kind, restores=restores, reason=reason, actor=caller.actor, at=self._clock()
-        )
-        if route is None:
-            raise _raced(name)
-        target = f"endpoint/{name}/{route.number}"
-        self._refs.move(tx, project, f"endpoint/{name}", target, actor=caller.actor, reason=reason)
-        models = [f"model/{one.model}/{one.model_version}" for one in document.revisions]
-        body = {"route": route.number, "digest": route.digest, "weights": dict(route.weights), "models": models}
-        if restores is not None:
-            body["restores"] = restores
-        self._events.append(tx, project=project, kind=event, subject=f"endpoint/{name}", actor=caller.actor, body=body)
-        return self._endpoint(tx, project, name)
-
-    def _current(self, reader: Reader, project: str, name: str) -> tuple[Route, RouteDocument]:
-        found = self._routes.newest(reader, project, name)
-        if found is None:
-            names = [known for known, _ in self._routes.endpoints(reader, project)]
-            raise EndpointNotFound(
-                f"There is no endpoint {name!r}.",
-                why=did_you_mean(name, names) or "None is deployed yet.",
-                fix="List them with: treadle endpoints list",
-                endpoint=name,
-            )
-        return found
-
-    def _endpoint(self, reader: Reader, project: str, name: str) -> Endpoint:
-        route, document = self._current(reader, project, name)
-        serving = {revision.number for revision in document.revisions}
-        revisions = self._revisions.of_endpoint(reader, project, name)
-        first = next(at for known, at in self._routes.endpoints(reader, project) if known == name)
-        return Endpoint(
-            name=name,
-            route=route,
-            revisions=[revision for revision in revisions if revision.number in serving],
-            recorded_at=first,
-        )
-
-
-def _routed(revision: Revision, weight: float) -> RouteRevision:
-    return RouteRevision(
-        revision=revision.id,
-        number=revision.number,
-        weight=weight,
-        model=revision.model,
-        model_version=revision.model_version,
-        bundle=revision.bundle,
-        threads=revision.threads,
-    )
-
-
-def _make_room(document: RouteDocument, number: int, share: float) -> dict[int, float]:
-    """The shares with `share` for one revision, the others keeping theirs in proportion to each other."""
-    others = {one.number: one.weight for one in document.revisions if one.number != number}
-    if not others:
-        raise BadDeployment(f"Revision {number} serves alone already; there is nobody to share with.")
-    total = sum(others.values())
-    return {number: share, **{other: weight / total * (1 - share) for other, weight in others.items()}}
-
-
-def _refuse_unlike(area: ServingArea, revisions: Sequence[Revision]) -> None:
-    if len(revisions) > 1 and len({area.signature_of(one.bundle).shape() for one in revisions}) > 1:
-        raise BadDeployment(
-            "These revisions take different inputs or give different outputs, so they cannot share an endpoint.",
-            fix="Deploy the new one with all the traffic, or under an endpoint of its own.",
-        )
-
-
-def _limits(current: Limits | None, given: Mapping[str, Any]) -> Limits:
-    before = msgspec.structs.asdict(current or Limits())
-    unknown = sorted(set(given) - set(before))
-    if unknown:
-        raise BadDeployment(f"There is no limit {unknown[0]!r}.", fix=did_you_mean(unknown[0], before))
-    try:
-        limits: Limits = msgspec.convert({**before, **given}, Limits)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise BadDeployment(f"These limits cannot be kept: {error}.") from None
-    return limits
 
 
 def _check_request(request: DeployEndpoint) -> None:
@@ -415,15 +285,3 @@ def _check_request(request: DeployEndpoint) -> None:
         raise BadDeployment(f"A share of {request.share} is none.", fix="Give a number above 0 and at most 1.")
     if request.threads < 1:
         raise BadDeployment(f"A model runs on at least one thread, not on {request.threads}.")
-
-
-def _number(name: str) -> int:
-    if not name.isdecimal():
-        raise BadDeployment(f"{name!r} is no number of a revision.")
-    return int(name)
-
-
-def _raced(endpoint: str) -> DeploymentRaced:
-    return DeploymentRaced(
-        f"Another deployment of {endpoint!r} came first.", fix="Look at what it did, then try again."
-    )

@@ -10,37 +10,32 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from treadle.ground.digests import of_json
 from treadle.systems.serve.ports import PredictionSink
-from treadle.systems.serve.prediction_tables import layout_of, prediction_table
+from treadle.systems.serve.prediction_tables import Layout, layout_of, prediction_table
 from treadle.systems.serve.records import Shipped
 from treadle.systems.serve.runtime.log import LoggedCall, Position, SegmentReader, segments_of
+from treadle.systems.serve.runtime.log.places import STATE_FILE, Place
 from treadle.systems.serve.runtime.log.writer import is_held
-
-
-class _Place(msgspec.Struct, frozen=True):
-    segment: str
-    offset: int
 
 
 class _State(msgspec.Struct, kw_only=True):
     """`done` is landed; `until` is where a round goes that may not have ended."""
 
-    done: dict[str, _Place] = {}
-    until: dict[str, _Place] | None = None
+    done: dict[str, Place] = {}
+    until: dict[str, Place] | None = None
 
 
 @dataclass(slots=True)
 class _Gathered:
     calls: list[LoggedCall] = field(default_factory=list)
     rows: int = 0
-    reached: dict[str, _Place] = field(default_factory=dict)
+    reached: dict[str, Place] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
 
 
@@ -83,14 +78,14 @@ class PredictionShipper:
         """The next calls: exactly those of an unfinished round, else as many as one landing takes."""
         gathered = _Gathered()
         for folder in self._servers():
-            start = state.done.get(folder.name, _Place("", 0))
+            start = state.done.get(folder.name, Place("", 0))
             until = None if state.until is None else state.until.get(folder.name, start)
             self._gather_server(folder, start, until, gathered)
             if state.until is None and gathered.rows >= self._rows_at_once:
                 break
         return gathered
 
-    def _gather_server(self, folder: Path, start: _Place, until: _Place | None, gathered: _Gathered) -> None:
+    def _gather_server(self, folder: Path, start: Place, until: Place | None, gathered: _Gathered) -> None:
         for path in segments_of(folder):
             if path.name < start.segment:
                 continue
@@ -101,19 +96,20 @@ class PredictionShipper:
                     return
                 gathered.calls.append(logged)
                 gathered.rows += logged.call.rows
-                gathered.reached[folder.name] = _Place(path.name, logged.end)
+                gathered.reached[folder.name] = Place(path.name, logged.end)
                 if until is None and gathered.rows >= self._rows_at_once:
                     return
             gathered.damaged += [f"{folder.name}/{path.name}@{at}" for at in reader.damaged]
 
     def _land(self, state: _State, calls: list[LoggedCall]) -> int:
         """One landing for each endpoint and layout of inputs; its id says which records it holds."""
-        groups: dict[Any, list[LoggedCall]] = {}
+        groups: dict[Layout, list[LoggedCall]] = {}
         for logged in calls:
-            groups.setdefault(layout_of(logged.context), []).append(logged)
+            groups.setdefault(layout_of(logged), []).append(logged)
         for layout, members in groups.items():
-            key = of_json([state.done, state.until, layout])
-            self._sink.land(layout[0], prediction_table(members), f"predictions-{key.removeprefix('sha256:')[:40]}")
+            key = of_json([state.done, state.until, asdict(layout)])
+            landing = f"{layout.kind}-{key.removeprefix('sha256:')[:40]}"
+            self._sink.land(layout.endpoint, prediction_table(members), landing, layout.kind)
         return len(groups)
 
     # -- what is left -----------------------------------------------------------------------------------------------
@@ -152,7 +148,7 @@ class PredictionShipper:
 
     def _read_state(self) -> _State:
         try:
-            return msgspec.json.decode((self._predictions / "shipped.json").read_bytes(), type=_State)
+            return msgspec.json.decode((self._predictions / STATE_FILE).read_bytes(), type=_State)
         except FileNotFoundError:
             return _State()
 
@@ -163,7 +159,7 @@ class PredictionShipper:
             file.write(msgspec.json.encode(state))
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(self._predictions / "shipped.json")
+        aside.replace(self._predictions / STATE_FILE)
 
     @contextlib.contextmanager
     def _only_shipper(self) -> Iterator[None]:

@@ -37,11 +37,13 @@ class ServerProcess:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        grpc_port: int | None = None,
         timeout_s: float = 30.0,
         arguments: Sequence[str] = (),
     ) -> ServerProcess:
         """A server that answers. Raises ServerDidNotStart, with the end of its log, when it dies or takes too long.
 
+        grpc_port: where it answers gRPC as well, 0 for a free one; None does not.
         arguments: further ones of `python -m treadle.systems.serve.runtime`, for example `--segment-bytes`.
         """
         serving.mkdir(parents=True, exist_ok=True)
@@ -50,6 +52,8 @@ class ServerProcess:
         command = [sys.executable, "-m", "treadle.systems.serve.runtime", "--serving", str(serving)]
         command += ["--host", host, "--port", str(port), "--ready-fd", str(writable)]
         command += ["--tied-fd", str(tied), *arguments]
+        if grpc_port is not None:
+            command += ["--grpc-port", str(grpc_port)]
         try:
             with (serving / "server.log").open("ab") as log:
                 process = subprocess.Popen(
@@ -85,8 +89,18 @@ class ServerProcess:
 
     @property
     def url(self) -> str:
+        return f"http://{self._host}:{self.announcement.port}"
+
+    @property
+    def grpc_address(self) -> str | None:
+        """Where gRPC is answered, as clients want it: host and port; None where it is not."""
+        port = self.announcement.grpc_port
+        return None if port is None else f"{self._host}:{port}"
+
+    @property
+    def _host(self) -> str:
         host = self.announcement.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.announcement.port}"
+        return f"[{host}]" if ":" in host else host
 
     @property
     def is_running(self) -> bool:

@@ -1,7 +1,13 @@
-"""Train: the registry of model versions, their aliases and the evidence about them."""
+"""Train: experiments and their runs, the registry of model versions, and what is known about both."""
 
-from treadle.systems.train.errors import ModelNotFound, ModelVersionNotFound
-from treadle.systems.train.records import Model, ModelVersion, Registration, subject_of
-from treadle.systems.train.service import Models
+from treadle.systems.train.registry import (
+    Model,
+    ModelNotFound,
+    Models,
+    ModelVersion,
+    ModelVersionNotFound,
+    Registration,
+    subject_of,
+)
 
 __all__ = ["Model", "ModelNotFound", "ModelVersion", "ModelVersionNotFound", "Models", "Registration", "subject_of"]

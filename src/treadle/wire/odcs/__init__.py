@@ -8,6 +8,7 @@ from treadle.wire.odcs.records import (
     Contract,
     CustomProperty,
     Description,
+    Item,
     Member,
     Property,
     Quality,
@@ -17,7 +18,7 @@ from treadle.wire.odcs.records import (
     Team,
     TypeOptions,
 )
-from treadle.wire.odcs.sense import ENGINE, implementation_of, metric_of
+from treadle.wire.odcs.sense import ENGINE, implementation_of, metric_of, reference_of
 
 __all__ = [
     "ENGINE",
@@ -25,6 +26,7 @@ __all__ = [
     "CustomProperty",
     "Description",
     "InvalidContract",
+    "Item",
     "Member",
     "Property",
     "Quality",
@@ -38,4 +40,5 @@ __all__ = [
     "encode",
     "implementation_of",
     "metric_of",
+    "reference_of",
 ]

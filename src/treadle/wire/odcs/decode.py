@@ -14,6 +14,7 @@ import msgspec
 
 from treadle.ground.errors import did_you_mean
 from treadle.wire.odcs.errors import InvalidContract
+from treadle.wire.odcs.form import problems_of_form
 from treadle.wire.odcs.positions import Path, Unreadable, parse
 from treadle.wire.odcs.records import Contract
 from treadle.wire.odcs.sense import problems_of_sense
@@ -37,7 +38,9 @@ def decode(text: str, *, source: str = "the contract") -> Contract:
         value, lines = parse(text)
     except Unreadable as error:
         raise _refusal(source, [{"line": error.line, "path": "", "message": error.message}]) from error
+    form = [_problem(lines, path, message) for path, message in problems_of_form(value)]
     contract, problems = _convert(value, lines)
+    problems = _each_once(form + problems)
     if contract is not None and not problems:  # a contract with parts left out would seem to contradict itself
         problems = [_problem(lines, path, message) for path, message in problems_of_sense(contract)]
     if problems or contract is None:
@@ -60,6 +63,18 @@ def _convert(value: Any, lines: dict[Path, int]) -> tuple[Contract | None, list[
             if not faulty or not _leave_out(value, faulty):
                 break
     return None, problems
+
+
+def _each_once(problems: list[Problem]) -> list[Problem]:
+    """One problem for each place: the form's own words, where the types complain of the same."""
+    seen: set[str] = set()
+    answer = []
+    for problem in problems:
+        place = f"{problem['path']} {problem['message'] if problem['message'].endswith('is missing') else ''}"
+        if place not in seen:
+            answer.append(problem)
+        seen.add(place)
+    return answer
 
 
 def _explain(text: str) -> tuple[Path, str, Path]:

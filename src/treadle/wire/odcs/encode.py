@@ -32,5 +32,6 @@ _Writer.add_representer(str, _text)
 def encode(contract: Contract) -> str:
     """YAML text that `decode` reads back as an equal contract."""
     value: dict[str, Any] = {"apiVersion": contract.api_version, "kind": contract.kind}
+    value |= {"id": contract.id, "version": contract.version, "status": contract.status}
     value |= msgspec.to_builtins(contract)
     return yaml.dump(value, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)

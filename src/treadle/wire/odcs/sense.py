@@ -23,7 +23,11 @@ OLDER_NAMES = {
 ENGINE = "treadle"
 """The engine of custom rules that Treadle carries out; rules of other engines are kept and not run."""
 
-_TARGET = re.compile(r"^[^.\s]+(\.[^.\s]+)+$")
+_SHORT = re.compile(r"^[A-Za-z_][A-Za-z0-9_\-]*(\.[A-Za-z_][A-Za-z0-9_\-]*)+$")
+_FULL = re.compile(
+    r"^(?:(?:https?:\/\/)?[A-Za-z0-9._\-\/]+\.ya?ml#)?\/?[A-Za-z_][A-Za-z0-9_]*\/[A-Za-z0-9_-]+(?:\/[A-Za-z_][A-Za-z0-9_]*\/[A-Za-z0-9_-]+)*$"
+)
+"""References as the standard writes them: `planes.tailnum`, or `schema/planes/properties/tailnum`."""
 
 Finding = tuple[Path, str]
 
@@ -32,6 +36,14 @@ def metric_of(rule: Quality) -> str:
     """The library metric's name in the newest version's words, or ''."""
     name = rule.metric or rule.rule or ""
     return OLDER_NAMES.get(name, name)
+
+
+def reference_of(target: str) -> tuple[str, str]:
+    """The dataset and the column that a reference names, in either of its forms."""
+    if "/" not in target:
+        return target.rpartition(".")[0], target.rpartition(".")[2]
+    steps = target.rpartition("#")[2].strip("/").split("/")
+    return (steps[1], steps[3]) if len(steps) >= 4 else ("", steps[-1])
 
 
 def implementation_of(rule: Quality) -> dict[str, Any]:
@@ -81,38 +93,30 @@ def _of_rule(rule: Quality, path: Path) -> Iterator[Finding]:
         bounds = given.get(name)
         if bounds and bounds[0] > bounds[1]:
             yield path, f"the lower bound {bounds[0]:g} is above the upper bound {bounds[1]:g}"
-    if rule.type == "library":
+    if rule.kind == "library":
         yield from _of_library(rule, path)
-    elif rule.type == "sql":
-        if not rule.query:
+    elif rule.kind == "sql":
+        if rule.query is None:
             yield path, "a rule of type sql needs a 'query'"
-        if not given:
-            yield path, "a rule of type sql needs an operator, such as mustBe: 0"
-    elif rule.type == "custom":
-        if not rule.engine or rule.implementation is None:
+    elif rule.kind == "custom":
+        if rule.engine is None or rule.implementation is None:
             yield path, "a rule of type custom needs an 'engine' and an 'implementation'"
         elif rule.engine == ENGINE:
             try:
                 implementation_of(rule)
             except Unreadable as error:
                 yield (*path, "implementation"), error.message
-    elif rule.type == "text" and not rule.description:
-        yield path, "a rule of type text needs a 'description' for people to read"
 
 
 def _of_library(rule: Quality, path: Path) -> Iterator[Finding]:
     metric = metric_of(rule)
     arguments = rule.arguments or {}
-    if not metric:
-        yield path, f"a rule of type library needs a 'metric'. {did_you_mean('', METRICS)}"
-    elif metric not in METRICS:
+    if metric not in METRICS:
         yield path, f"the metric {metric!r} is not known. {did_you_mean(metric, METRICS)}"
     elif metric == "invalidValues" and not (arguments.keys() & {"validValues", "pattern"} or rule.valid_values):
         yield path, "the metric invalidValues needs 'arguments' with 'validValues' or 'pattern'"
     elif metric == "missingValues" and not isinstance(arguments.get("missingValues"), list):
         yield path, "the metric missingValues needs 'arguments' with the list 'missingValues'"
-    elif metric == "rowCount" and not rule.operators():
-        yield path, "the metric rowCount needs an operator, such as mustBeGreaterThan: 0"
     yield from _of_pattern(arguments.get("pattern"), (*path, "arguments", "pattern"))
 
 
@@ -127,10 +131,11 @@ def _of_pattern(pattern: Any, path: Path) -> Iterator[Finding]:
 
 def _of_relationship(link: Relationship, path: Path, *, needs_from: bool) -> Iterator[Finding]:
     targets = link.to if isinstance(link.to, list) else [link.to]
-    for target in targets:
-        if not _TARGET.match(target):
-            yield (*path, "to"), f"{target!r} must be written dataset.column"
     sources = link.from_ if isinstance(link.from_, list) else [link.from_] if link.from_ else []
+    for name, references in (("to", targets), ("from", sources)):
+        for target in references:
+            if not _SHORT.fullmatch(target) and not _FULL.fullmatch(target):
+                yield (*path, name), f"{target!r} must be written dataset.column"
     if needs_from and len(sources) != len(targets):
         yield path, "a relationship of a table needs as many columns in 'from' as in 'to'"
 

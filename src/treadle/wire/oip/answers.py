@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,38 +27,65 @@ class OutputTensor:
     binary: bool = False
 
 
+class ResponseOutput(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One output as the JSON part has it."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    parameters: dict[str, Parameter] = {}
+    data: Any = msgspec.UNSET
+
+
+class InferenceResponse(msgspec.Struct, kw_only=True):
+    """The JSON part of an answer."""
+
+    model_name: str
+    model_version: str | msgspec.UnsetType = msgspec.UNSET
+    id: str | msgspec.UnsetType = msgspec.UNSET
+    parameters: dict[str, Parameter]
+    outputs: list[ResponseOutput]
+
+
+class ErrorResponse(msgspec.Struct):
+    """Every refusal."""
+
+    error: str
+
+
 def encode_infer_answer(
     *,
     model_name: str,
     model_version: str | None,
     request_id: str | None,
-    parameters: Mapping[str, Parameter],
+    parameters: dict[str, Parameter],
     outputs: Sequence[OutputTensor],
 ) -> tuple[bytes, int | None]:
     """The body of an answer and, when a tensor is binary, the length of its JSON part.
 
     NaN and infinities have no JSON form and become null there; the binary form keeps them.
     """
-    tensors: list[dict[str, Any]] = []
+    tensors: list[ResponseOutput] = []
     tail: list[bytes] = []
     for output in outputs:
-        tensor: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
+        tensor = ResponseOutput(name=output.name, datatype=output.datatype, shape=output.shape)
         if output.binary:
             data = encode_binary(output.values, DATATYPES[output.datatype])
-            tensor["parameters"] = {"binary_data_size": len(data)}
+            tensor.parameters = {"binary_data_size": len(data)}
             tail.append(data)
         else:
             values = output.values
-            tensor["data"] = values.ravel().tolist() if isinstance(values, np.ndarray) else values
+            tensor.data = values.ravel().tolist() if isinstance(values, np.ndarray) else values
         tensors.append(tensor)
-    answer: dict[str, Any] = {"model_name": model_name}
-    if model_version is not None:
-        answer["model_version"] = model_version
-    if request_id is not None:
-        answer["id"] = request_id
-    answer["parameters"] = parameters
-    answer["outputs"] = tensors
-    header = _encode(answer)
+    header = _encode(
+        InferenceResponse(
+            model_name=model_name,
+            model_version=msgspec.UNSET if model_version is None else model_version,
+            id=msgspec.UNSET if request_id is None else request_id,
+            parameters=parameters,
+            outputs=tensors,
+        )
+    )
     if not tail:
         return header, None
     return b"".join((header, *tail)), len(header)
@@ -66,4 +93,4 @@ def encode_infer_answer(
 
 def encode_error(message: str) -> bytes:
     """`{"error": message}`, the protocol's form of every refusal."""
-    return _encode({"error": message})
+    return _encode(ErrorResponse(message))

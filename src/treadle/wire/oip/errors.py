@@ -7,7 +7,12 @@ InvalidInput
 
 from __future__ import annotations
 
+import msgspec
+
 from treadle.ground.errors import InvalidInput
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8 within it, or nested beyond reason."""
 
 
 class ProtocolError(InvalidInput):

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from treadle.wire.oip.datatypes import Datatype, Kind
-from treadle.wire.oip.errors import ProtocolError
+from treadle.wire.oip.errors import UNREADABLE, ProtocolError
 
 _ELEMENT: dict[Kind, Any] = {"float": float | None, "int": int | None, "bool": bool | None, "bytes": str | None}
 _WANTS: dict[Kind, str] = {"float": "numbers", "int": "whole numbers", "bool": "true or false", "bytes": "strings"}
@@ -42,6 +42,8 @@ def decode_data(raw: bytes | memoryview, name: str, datatype: Datatype, shape: S
         values = _decoder(datatype.kind, depth).decode(raw)
     except msgspec.ValidationError as error:
         raise _wrong_element(name, datatype, str(error)) from None
+    except UNREADABLE as error:
+        raise ProtocolError(f"Input {name!r}: its data cannot be read: {error}.") from None
     if depth > 1:
         values = _flatten(values, name, shape)
     wanted = prod(shape)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from treadle.wire.oip.binary_tensors import decode_binary
-from treadle.wire.oip.datatypes import datatype_of
-from treadle.wire.oip.errors import ProtocolError
+from treadle.wire.oip.datatypes import DATATYPES, datatype_of
+from treadle.wire.oip.errors import UNREADABLE, ProtocolError
 from treadle.wire.oip.json_tensors import decode_data
 
 Parameter = str | int | float | bool
@@ -47,27 +48,33 @@ class InferRequest:
     """Whether outputs go back in binary unless one of them says otherwise."""
 
 
-class _Input(msgspec.Struct):
+class RequestInput(msgspec.Struct):
+    """One input as the JSON part has it: with its data, or with `parameters.binary_data_size`."""
+
     name: str
     shape: tuple[int, ...]
     datatype: str
     parameters: dict[str, Parameter] = {}
-    data: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Output(msgspec.Struct):
+class RequestOutput(msgspec.Struct):
+    """One output that is asked for."""
+
     name: str
     parameters: dict[str, Parameter] = {}
 
 
-class _Body(msgspec.Struct):
-    inputs: list[_Input]
+class InferenceRequest(msgspec.Struct):
+    """The JSON part of an inference request."""
+
+    inputs: list[RequestInput]
     id: str | None = None
     parameters: dict[str, Parameter] = {}
-    outputs: list[_Output] | None = None
+    outputs: list[RequestOutput] | None = None
 
 
-_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_body = msgspec.json.Decoder(InferenceRequest).decode
 
 
 def parse_infer_request(body: bytes, header_length: int | None = None) -> InferRequest:
@@ -86,7 +93,7 @@ def parse_infer_request(body: bytes, header_length: int | None = None) -> InferR
         body = body[:header_length]
     try:
         parsed = _decode_body(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise _malformed(error) from None
     inputs, rest = [], binary
     for tensor in parsed.inputs:
@@ -100,7 +107,28 @@ def parse_infer_request(body: bytes, header_length: int | None = None) -> InferR
     return _request(parsed, inputs)
 
 
-def _request(parsed: _Body, inputs: list[Tensor]) -> InferRequest:
+def raw_infer_request(body: bytes, name: str, datatype: str, width: int | None) -> InferRequest:
+    """The request that a body without a JSON part means (`Inference-Header-Content-Length: 0`): one tensor, all outputs.
+
+    width: the columns of the tensor [rows, width], None for a tensor of one dimension. Whole BYTES are one element, with
+    no length before it. Raises ProtocolError when the bytes are no whole number of rows.
+    """
+    kind = DATATYPES[datatype]
+    if kind.dtype is None:
+        return InferRequest([Tensor(name, datatype, (1,), [body])], None, binary_output=True)
+    row_bytes = kind.wire_bytes * (width or 1)
+    rows, rest = divmod(len(body), row_bytes)
+    if rest:
+        raise ProtocolError(
+            f"The raw body has {len(body)} bytes, which is no multiple of the {row_bytes} bytes of a row.",
+            fix=f"Send rows of {width or 1} {datatype}, little-endian and without padding.",
+        )
+    shape = (rows,) if width is None else (rows, width)
+    values = decode_binary(memoryview(body), name, kind, shape)
+    return InferRequest([Tensor(name, datatype, shape, values)], None, binary_output=True)
+
+
+def _request(parsed: InferenceRequest, inputs: list[Tensor]) -> InferRequest:
     binary_output = parsed.parameters.get("binary_data_output") is True
     outputs = None
     if parsed.outputs:
@@ -111,16 +139,11 @@ def _request(parsed: _Body, inputs: list[Tensor]) -> InferRequest:
     return InferRequest(inputs, outputs, parsed.id, parsed.parameters, binary_output)
 
 
-def _tensor(given: _Input, binary: memoryview) -> tuple[Tensor, memoryview]:
+def _tensor(given: RequestInput, binary: memoryview) -> tuple[Tensor, memoryview]:
     datatype = datatype_of(given.datatype)
-    shape = given.shape
-    if not shape or len(shape) > MAX_DIMENSIONS or min(shape) < 0:
-        raise ProtocolError(
-            f"Input {given.name!r}: {list(shape)} is no shape.",
-            fix=f"Send 1 to {MAX_DIMENSIONS} dimensions, none of them negative; the first one counts the rows.",
-        )
+    shape = checked_shape(given.name, given.shape)
     size = given.parameters.get("binary_data_size")
-    data = memoryview(given.data)
+    data = memoryview(b"" if given.data is msgspec.UNSET else given.data)
     if size is None:
         if not len(data):
             raise ProtocolError(
@@ -140,7 +163,17 @@ def _tensor(given: _Input, binary: memoryview) -> tuple[Tensor, memoryview]:
     return Tensor(given.name, given.datatype, shape, values), binary[size:]
 
 
-def _malformed(error: msgspec.DecodeError) -> ProtocolError:
+def checked_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of an input. Raises ProtocolError for one that no tensor has."""
+    if not shape or len(shape) > MAX_DIMENSIONS or min(shape) < 0:
+        raise ProtocolError(
+            f"Input {name!r}: {list(shape[:20])} is no shape.",
+            fix=f"Send 1 to {MAX_DIMENSIONS} dimensions, none of them negative; the first one counts the rows.",
+        )
+    return tuple(shape)
+
+
+def _malformed(error: Exception) -> ProtocolError:
     if isinstance(error, msgspec.ValidationError):
         return ProtocolError(
             f"The body is no inference request: {error}.",

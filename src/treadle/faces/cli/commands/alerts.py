@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal
 
 from treadle.faces.cli.rendering import Paper, cell
 from treadle.faces.cli.session import Session
 
 AlertId = Annotated[str, "the alert's id"]
+Kinds = Literal["webhook", "slack", "email"]
+_SECRET = "TREADLE_WEBHOOK_SECRET"  # noqa: S105 -- the variable's name
 States = Literal["open", "acknowledged", "resolved", "unresolved"]
 
 
@@ -66,7 +69,10 @@ def show(session: Session, alert: AlertId) -> None:
             }
         )
         paper.title("What moved")
-        paper.table(("column", "figure", "z"), [(one.column, one.figure, one.z) for one in found.symptoms])
+        paper.table(
+            ("column", "how", "z", "means to the model"),
+            [(one.column, one.detail or one.figure, one.z, one.impact) for one in found.symptoms],
+        )
 
     session.out.show(found, draw)
 
@@ -81,6 +87,68 @@ def resolve(session: Session, alert: AlertId, *, reason: Annotated[str, "what it
     """Ends an alert by hand."""
     found = session.client.alerts.resolve(alert=alert, reason=reason)
     session.out.show(found, lambda paper: paper.line(f"{found.id} is resolved."))
+
+
+def route(
+    session: Session,
+    name: Annotated[str, "what it is called"],
+    target: Annotated[str, "a URL, or a mailbox"],
+    *,
+    kind: Annotated[Kinds, "how it is told"] = "webhook",
+    endpoint: Annotated[str | None, "only of this endpoint"] = None,
+    runbook: Annotated[str, "what the message says to do"] = "",
+) -> None:
+    """Tells somebody of alerts. With a secret in TREADLE_WEBHOOK_SECRET a webhook's messages are signed."""
+    secret = os.environ.get(_SECRET) if kind == "webhook" else None
+    made = session.client.alerts.route(
+        name=name, kind=kind, target=target, endpoint=endpoint, runbook=runbook, secret=secret
+    )
+    session.out.show(made, lambda paper: paper.line(f"{made.target} is told of alerts: {made.id}"))
+
+
+def routes(session: Session) -> None:
+    """Everybody who is told of alerts. Secrets are never shown."""
+    found = session.client.alerts.routes()
+
+    def draw(paper: Paper) -> None:
+        rows = [
+            (one.name, one.kind, one.target, one.endpoint or "all", "yes" if one.has_secret else "no", one.id)
+            for one in found
+        ]
+        columns = ("name", "kind", "target", "endpoint", "signed", "id")
+        paper.table(columns, rows, empty="Nobody is told; alerts are in the log alone.")
+
+    session.out.show(found, draw)
+
+
+def unroute(session: Session, route: Annotated[str, "the route's id"]) -> None:
+    """Takes a route away."""
+    found = session.client.alerts.unroute(route=route)
+    session.out.show(found, lambda paper: paper.line(f"{found.target} is told no longer."))
+
+
+def silence(
+    session: Session,
+    endpoint: Annotated[str, "the endpoint"],
+    *,
+    reason: Annotated[str, "why"],
+    for_s: Annotated[int, "for how many seconds"] = 86_400,
+    column: Annotated[str | None, "only alerts of this column alone"] = None,
+) -> None:
+    """Tells nobody for a while; alerts open all the same, and start what they trigger."""
+    found = session.client.alerts.silence(endpoint=endpoint, for_s=for_s, reason=reason, column=column)
+    session.out.show(found, lambda paper: paper.line(f"Nobody is told of {found.endpoint} until {cell(found.until)}."))
+
+
+def silences(session: Session) -> None:
+    """What is silent now."""
+    found = session.client.alerts.silences()
+
+    def draw(paper: Paper) -> None:
+        rows = [(one.endpoint, one.column or "all", one.until, one.reason, one.actor) for one in found]
+        paper.table(("endpoint", "columns", "until", "why", "by"), rows, empty="Nothing is silent.")
+
+    session.out.show(found, draw)
 
 
 def columns_text(alert: Any) -> str:

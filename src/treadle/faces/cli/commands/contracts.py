@@ -1,18 +1,16 @@
-"""`treadle contracts` and `treadle quarantine`: what clean is, and the rows that are not."""
+"""`treadle contracts`: what clean is."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from treadle.faces.cli.rendering import Paper, cell, short_digest
+from treadle.faces.cli.rendering import Paper, short_digest
 from treadle.faces.cli.session import Session
-from treadle.faces.cli.signatures import Option, UsageWrong
-from treadle.ground.errors import NotFound
+from treadle.faces.cli.signatures import UsageWrong
+from treadle.ground.errors import NotFound, did_you_mean
 
 Dataset = Annotated[str, "the dataset"]
-Rows = Annotated[list[str], "row ids, as `treadle quarantine list` prints them"]
 
 
 class ContractFileMissing(NotFound):
@@ -31,140 +29,84 @@ def list_all(session: Session) -> None:
             for one in contracts
         ]
         columns = ("dataset", "version", "status", "rules", "owner", "digest", "since")
-        paper.table(columns, rows, empty="No contracts yet: treadle contracts publish DATASET FILE")
+        paper.table(columns, rows, empty="No contracts yet: treadle contracts publish FILE")
 
     session.out.show(contracts, draw)
 
 
-def show(session: Session, dataset: Dataset) -> None:
-    """The contract that holds for a dataset, to the letter."""
-    contract = session.client.contracts.get(dataset=dataset)
+def show(session: Session, dataset: Annotated[str, "the dataset, or DATASET@VERSION"]) -> None:
+    """The contract that holds for a dataset, or one that held, to the letter."""
+    contract = published(session, dataset)
     session.out.show(contract, lambda paper: paper.line(contract.text.rstrip()))
+
+
+def history(session: Session, dataset: Dataset) -> None:
+    """Every contract that ever held for a dataset, the newest first."""
+    found = session.client.contracts.history(dataset=dataset)[::-1]
+
+    def draw(paper: Paper) -> None:
+        rows = [
+            (one.version, one.status, one.rules, one.owner, short_digest(one.digest), one.recorded_at) for one in found
+        ]
+        paper.table(("version", "status", "rules", "owner", "digest", "since"), rows, empty="None yet.")
+
+    session.out.show(found, draw)
+
+
+def published(session: Session, named: str) -> Any:
+    """The contract of a dataset; of `DATASET@VERSION`, the one of that version or digest that held last."""
+    dataset, _, version = named.partition("@")
+    if not version:
+        return session.client.contracts.get(dataset=dataset)
+    held = session.client.contracts.history(dataset=dataset)
+    for one in reversed(held):
+        if version == one.version or one.digest.startswith(version):
+            return one
+    raise ContractFileMissing(
+        f"{dataset} never had a contract of version {version!r}.",
+        why=did_you_mean(version, [one.version for one in held]),
+        fix=f"See: treadle contracts history {dataset}",
+    )
 
 
 def publish(
     session: Session,
-    dataset: Dataset,
-    file: Annotated[Path, "an Open Data Contract (ODCS v3 YAML)"],
+    what: Annotated[list[str], "[DATASET] FILE: an Open Data Contract (ODCS v3 YAML)"],
     *,
     reason: Annotated[str, "why, for those who come later"] = "",
 ) -> None:
-    """Makes a contract hold for what lands in a dataset from now on; rows that break it go to quarantine."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ContractFileMissing(f"The contract {file} cannot be read.", why=str(error)) from error
+    """Makes a contract hold for what lands in a dataset from now on; rows that break it go to quarantine.
+
+    Without a dataset it holds for the one table that the file describes.
+    """
+    if len(what) not in (1, 2):
+        raise UsageWrong(
+            "publish takes a file, or a dataset and a file.", fix="treadle contracts publish sales.odcs.yaml"
+        )
+    text = read_contract(Path(what[-1]))
+    dataset = what[0] if len(what) == 2 else _only_table(text, what[0])
     contract = session.client.contracts.publish(dataset=dataset, text=text, reason=reason)
     said = f"Version {contract.version} holds for {dataset}: {contract.rules} rules."
     session.out.show(contract, lambda paper: paper.line(said))
 
 
-def draft(session: Session, dataset: Dataset) -> None:
-    """Prints a first contract, drawn from the rows that the dataset has now. Nothing is published."""
-    text = session.client.contracts.init(dataset=dataset)
-    session.out.show({"dataset": dataset, "text": text}, lambda paper: paper.line(text.rstrip()))
+def _only_table(text: str, source: str) -> str:
+    """The dataset that a contract is about. Raises InvalidContract, UsageWrong where it describes several."""
+    from treadle.wire.odcs import decode
 
-
-def check(
-    session: Session,
-    dataset: Dataset,
-    *,
-    at: Annotated[str | None, "a version, a tag, a snapshot's id or a time (default: the newest)"] = None,
-) -> int:
-    """Judges a snapshot by the dataset's contract. Exit code 1 when it does not pass. Nothing is refused."""
-    report = session.client.contracts.check(dataset=dataset, at=at)
-
-    def draw(paper: Paper) -> None:
-        rows = [
-            (
-                "passed" if one.passed else "failed",
-                one.rule,
-                one.dimension,
-                one.severity,
-                one.failed,
-                cell(one.observed),
-            )
-            for one in report.results
-        ]
-        paper.table(("", "rule", "about", "severity", "rows", "measured"), rows, empty="The contract has no rules.")
-        paper.line()
-        paper.sheet({"report": report.id, "snapshot": report.snapshot, "rows": report.rows, "passed": report.passed})
-
-    session.out.show(report, draw)
-    return int(not report.passed)
-
-
-def quarantined(
-    session: Session,
-    dataset: Dataset,
-    *,
-    state: Annotated[str | None, "held, released, mended, discarded"] = "held",
-    rule: Annotated[str | None, "only those that this rule refused"] = None,
-    limit: Annotated[int, "at most so many"] = 100,
-) -> None:
-    """Refused rows of a dataset, the oldest first, with the rules that refused them."""
-    found = session.client.quarantine.list(dataset=dataset, state=state, rule=rule, limit=limit)
-
-    def draw(paper: Paper) -> None:
-        paper.table(
-            ("row", "state", "rules", "values"),
-            [(one.id, one.state, cell(one.rules), one.raw or cell(one.values)) for one in found.rows],
-            empty="No such rows.",
+    names = [table.name for table in decode(text, source=source).schema]
+    if len(names) != 1:
+        raise UsageWrong(
+            f"{source} describes {len(names)} tables.",
+            why=f"They are: {', '.join(names)}." if names else "Without a table it says nothing of any dataset.",
+            fix=f"Name the dataset: treadle contracts publish {names[0] if names else 'DATASET'} {source}",
         )
-        paper.line()
-        counts = {name: getattr(found, name) for name in ("held", "released", "mended", "discarded")}
-        paper.sheet({**counts, "held by rule": cell(found.by_rule) or None})
-
-    session.out.show(found, draw)
+    return names[0]
 
 
-def release(
-    session: Session,
-    dataset: Dataset,
-    rows: Rows,
-    *,
-    reason: Annotated[str, "why they are right"],
-    mend: Annotated[
-        list[str] | None, Option("a new value in all of these rows; repeat it", short="m", metavar="COLUMN=VALUE")
-    ] = None,
-    waive: Annotated[
-        list[str] | None, Option("a rule that does not hold these rows back; repeat it", metavar="RULE")
-    ] = None,
-) -> int:
-    """Lets rows back into their dataset, as they are or mended, if they now pass. Exit code 1 when some do not."""
-    values = dict(_mended(pair) for pair in mend or ())
-    mended = dict.fromkeys(rows, values) if values else {}
-    waived = dict.fromkeys(rows, waive) if waive else {}
-    done = session.client.quarantine.release(dataset=dataset, rows=rows, reason=reason, mended=mended, waived=waived)
-
-    def draw(paper: Paper) -> None:
-        paper.line(f"{len(done.rows)} rows are back in {dataset}.")
-        if done.still_held:
-            paper.table(("still held", "rules"), [(row, cell(rules)) for row, rules in done.still_held.items()])
-
-    session.out.show(done, draw)
-    return int(bool(done.still_held))
-
-
-def discard(
-    session: Session,
-    dataset: Dataset,
-    rows: Rows,
-    *,
-    reason: Annotated[str, "why they are given up"],
-    yes: Annotated[bool, "do not ask"] = False,
-) -> None:
-    """Gives rows up. They stay in the quarantine's own dataset, and the reason with them."""
-    session.confirm(f"Give up {len(rows)} rows of {dataset}?", yes=yes)
-    done = session.client.quarantine.discard(dataset=dataset, rows=rows, reason=reason)
-    session.out.show(done, lambda paper: paper.line(f"{done.held} rows of {dataset} are still held."))
-
-
-def _mended(pair: str) -> tuple[str, Any]:
-    column, sign, text = pair.partition("=")
-    if not sign or not column:
-        raise UsageWrong(f"{pair!r} mends nothing.", why="It is written COLUMN=VALUE.", fix="-m wind_speed=10.5")
+def read_contract(file: Path) -> str:
+    """The text of a contract's file. Raises ContractFileMissing."""
     try:
-        return column, json.loads(text)
-    except json.JSONDecodeError:
-        return column, text
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractFileMissing(f"The contract {file} cannot be read.", why=str(error)) from error

@@ -10,6 +10,12 @@ from treadle.faces.cli.signatures import Option
 
 Name = Annotated[str, "the dataset"]
 At = Annotated[str | None, "a version, a tag, a snapshot's id or a time (default: the newest)"]
+OfBranch = Annotated[str | None, "a branch (default: main)"]
+
+
+def on_branch(name: str, branch: str | None) -> str:
+    """The name under which a branch is a dataset."""
+    return name if branch is None or branch == "main" else f"{name}@{branch}"
 
 
 def list_all(session: Session) -> None:
@@ -54,9 +60,9 @@ def show(session: Session, name: Name, *, at: At = None) -> None:
     session.out.show(snapshot, draw)
 
 
-def history(session: Session, name: Name) -> None:
-    """Every snapshot, the newest first."""
-    snapshots = session.client.datasets.history(name=name)
+def history(session: Session, name: Name, *, branch: OfBranch = None) -> None:
+    """Every snapshot, the newest first. Of a branch: those since it was made, as it counts them."""
+    snapshots = session.client.datasets.history(name=on_branch(name, branch))
 
     def draw(paper: Paper) -> None:
         columns = ("version", "snapshot", "rows", "size", "content", "recorded")
@@ -81,7 +87,9 @@ def land(
     ] = None,
     malformed: Annotated[Literal["refuse", "quarantine"], "what to do with lines that are no rows"] = "refuse",
     mismatch: Annotated[Literal["refuse", "quarantine"], "what to do with rows of another schema"] = "refuse",
+    new_columns: Annotated[Literal["add", "refuse"], "what to do with columns that the dataset has not"] = "add",
     limit: Annotated[int | None, "land at most so many files"] = None,
+    branch: OfBranch = None,
 ) -> None:
     """Lands files that have not landed yet, one snapshot each.
 
@@ -89,7 +97,7 @@ def land(
     """
     fields = {} if null is None else {"null_values": null}
     landings = session.client.datasets.land(
-        dataset=name, pattern=pattern, format=format, encoding=encoding, malformed=malformed, mismatch=mismatch, limit=limit, **fields
+        dataset=on_branch(name, branch), pattern=pattern, format=format, encoding=encoding, malformed=malformed, mismatch=mismatch, new_columns=new_columns, limit=limit, **fields
     )  # fmt: skip
 
     def draw(paper: Paper) -> None:
@@ -129,11 +137,36 @@ def tag(
     session.out.show(snapshot, lambda paper: paper.line(f"{name}@{tag} is version {snapshot.version} ({snapshot.id})."))
 
 
+def untag(
+    session: Session,
+    name: Name,
+    tag: Annotated[str, "the name to take away"],
+    *,
+    reason: Annotated[str, "why, for those who come later"] = "",
+) -> None:
+    """Takes a tag away; its history stays, and clean-up may take the snapshot's files from now on."""
+    session.client.datasets.untag(name=name, tag=tag, reason=reason)
+    session.out.show({"name": name, "untagged": tag}, lambda paper: paper.line(f"{name}@{tag} names nothing any more."))
+
+
+def tags(session: Session, name: Name) -> None:
+    """Every tag of a dataset."""
+    found = session.client.datasets.tags(name=name)
+
+    def draw(paper: Paper) -> None:
+        columns = ("tag", "version", "rows", "snapshot", "by", "since", "why")
+        rows = [(one.tag, one.version, one.rows, one.snapshot, one.actor, one.moved_at, one.reason) for one in found]
+        paper.table(columns, rows, empty=f"No tags yet: treadle datasets tag {name} TAG")
+
+    session.out.show(found, draw)
+
+
 def restore(
     session: Session,
     name: Name,
     at: Annotated[str, "the version, tag, snapshot or time to go back to"],
     *,
+    branch: OfBranch = None,
     reason: Annotated[str, "why, for those who come later"] = "",
     yes: Annotated[bool, "do not ask"] = False,
 ) -> None:
@@ -142,7 +175,33 @@ def restore(
     Nothing is deleted: the snapshots between stay where they are.
     """
     session.confirm(f"Make {name} as it was at {at} the newest?", yes=yes)
+    name = on_branch(name, branch)
     snapshot = session.client.datasets.restore(name=name, at=at, reason=reason)
     session.out.show(
         snapshot, lambda paper: paper.line(f"{name} is at version {snapshot.version}, with {snapshot.rows} rows.")
     )
+
+
+def compact(
+    session: Session,
+    name: Name,
+    *,
+    branch: OfBranch = None,
+    target_mb: Annotated[int, "how large the new files may become, in megabytes"] = 128,
+) -> None:
+    """Lays many small files together into few large ones.
+
+    Rows, their ids, their order and the content id stay. Earlier snapshots keep their files until clean-up takes them.
+    """
+    done = session.client.datasets.compact(name=on_branch(name, branch), target_bytes=target_mb << 20)
+
+    def draw(paper: Paper) -> None:
+        if done.version is None:
+            paper.line(f"{on_branch(name, branch)} has no small files side by side: {done.files_before} files stay.")
+            return
+        before, after = (bytes_text(size) for size in (done.bytes_before, done.bytes_after))
+        paper.line(
+            f"{done.files_before} files of {before} are {done.files_after} of {after} now, as version {done.version}."
+        )
+
+    session.out.show(done, draw)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from treadle.faces.cli.rendering import Branch, Paper, cell, duration, short_digest
 from treadle.faces.cli.session import Session
+from treadle.faces.cli.signatures import Option, UsageWrong, read_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from treadle.loops.provenance import Node
     from treadle.loops.provenance.records import ReplayedPart
 
@@ -43,12 +46,26 @@ def impact(
     session.out.show(found, lambda paper: paper.tree(_branch(found)))
 
 
-def replay(session: Session, prediction: Annotated[str, "the prediction's id (pred_…)"]) -> int:
+def replay(
+    session: Session,
+    prediction: Annotated[str | None, "the prediction's id (pred_…)"] = None,
+    *,
+    endpoint: Annotated[str | None, "instead of one prediction: a window of this endpoint's"] = None,
+    revision: Annotated[int | None, "the revision that is asked what it would have said"] = None,
+    since: Annotated[
+        str | None, Option("the window's beginning (2013-04-01, 2013-04-01T12:00Z)", metavar="TIME")
+    ] = None,
+    until: Annotated[str | None, Option("the window's end", metavar="TIME")] = None,
+) -> int:
     """Computes a past prediction again, and the features that it was made from, and compares them bit for bit.
 
     The features come from the recorded code and inputs, in a fresh process. Exit code 0 when both come out the same, to
     the bit or within a millionth; 1 when they do not, or cannot be made again.
+    With --endpoint, --revision, --since and --until: what that revision would have said in the window, and how both fare
+    against the truth, where it is known.
     """
+    if endpoint is not None or revision is not None or prediction is None:
+        return _hindsight(session, prediction, endpoint, revision, read_time(since), read_time(until))
     found = session.client.provenance.replay(prediction=prediction)
 
     def draw(paper: Paper) -> None:
@@ -65,6 +82,52 @@ def replay(session: Session, prediction: Annotated[str, "the prediction's id (pr
 
     session.out.show(found, draw)
     return 0 if _is_same(found.model) and _is_same(found.features) else 1
+
+
+def _hindsight(
+    session: Session,
+    prediction: str | None,
+    endpoint: str | None,
+    revision: int | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> int:
+    if prediction is not None or endpoint is None or revision is None or since is None or until is None:
+        raise UsageWrong(
+            "Name one prediction, or a window by --endpoint, --revision, --since and --until.",
+            fix="treadle replay --endpoint E --revision 7 --since 2013-04-01 --until 2013-04-08",
+        )
+    found = session.client.replays.window(endpoint=endpoint, revision=revision, since=since, until=until)
+
+    def draw(paper: Paper) -> None:
+        flips = found.label_flips
+        paper.sheet(
+            {
+                "revision": f"{found.revision} ({found.model} {found.model_version})",
+                "predictions": f"{found.rows:,}"
+                + (f", {found.left_out:,} older ones left out" if found.left_out else ""),
+                "identical": f"{found.identical:,}",
+                "difference": ", ".join(f"{value:.3g} at {name}" for name, value in found.difference_quantiles.items()),
+                "labels": None if flips is None else cell(flips) if flips else "none flips",
+                "mean score": f"{found.mean_served:.4g} served, {found.mean_replayed:.4g} replayed",
+                "truth known": f"{found.with_truth:,}",
+            }
+        )
+        if found.served:
+            rows = [(name, value, found.replayed[name]) for name, value in found.served.items()]
+            paper.table(("against the truth", "served", f"revision {found.revision}"), rows)
+        if found.moved:
+            paper.title("Moved most")
+            paper.table(
+                ("prediction", "about", "by revision", "served", "replayed", "truth"),
+                [
+                    (one.prediction_id, one.entity, one.revision, one.served, one.replayed, one.truth)
+                    for one in found.moved
+                ],
+            )
+
+    session.out.show(found, draw)
+    return 0
 
 
 def verify(

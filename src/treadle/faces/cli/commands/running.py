@@ -27,7 +27,7 @@ class WaitNotFound(NotFound):
     code = "cli.wait_not_found"
 
 
-_OWN_FOLDER = str(Path(assembly.__file__).parent)
+_OWN_FOLDER = str(Path(assembly.__file__).parents[1])
 
 Target = Annotated[str, "pipeline.py, flows/daily.py:retrain, or flows.daily:retrain"]
 Parameters = Annotated[

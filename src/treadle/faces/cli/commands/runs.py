@@ -12,19 +12,29 @@ from treadle.faces.cli.session import Session
 def list_all(
     session: Session,
     *,
+    kind: Annotated[str | None, "pipeline, tracking, study, act or landing (default: the first three)"] = None,
     limit: Annotated[int, "at most so many"] = 20,
     after: Annotated[str | None, "only those before this one, for the next page"] = None,
 ) -> None:
-    """Runs of pipelines, the newest first."""
-    page = session.client.runs.list(limit=limit, after=after)
+    """Runs of pipelines and of tracking clients, the newest first."""
+    page = session.client.runs.list(kind=kind, limit=limit, after=after)
 
     def draw(paper: Paper) -> None:
         rows = [
-            (one.id, one.status, one.name, one.started_at, duration(seconds(one)), one.actor, cell(one.params))
+            (
+                one.id,
+                one.status,
+                one.kind,
+                one.name,
+                one.started_at,
+                duration(seconds(one)),
+                one.actor,
+                cell(one.params),
+            )
             for one in page.items
         ]
         paper.table(
-            ("run", "status", "pipeline", "started", "took", "by", "parameters"),
+            ("run", "status", "kind", "name", "started", "took", "by", "parameters"),
             rows,
             empty="No runs yet: treadle run pipeline.py",
         )
@@ -49,7 +59,7 @@ def show(session: Session, run: Annotated[str, "the run's id (run_…)"]) -> Non
                 "seed": found.seed,
                 "started": found.started_at,
                 "took": duration(seconds(found)),
-                "by": f"{found.actor} on {found.host}",
+                "by": f"{found.actor} on {found.host}" if found.host else found.actor,
                 "inside": found.parent,
                 "caused by": found.caused_by,
                 "reused from": found.reused_from,

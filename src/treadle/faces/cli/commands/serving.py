@@ -3,74 +3,129 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import threading
 from typing import Annotated, Any
 
-import treadle
-from treadle.faces.api import HomeToken, Server, build
+from treadle.faces.api.mlflow.asgi import MlflowFront
 from treadle.faces.cli.session import Session
+from treadle.faces.cli.signatures import Option
 from treadle.faces.project_files import is_project
-from treadle.faces.tokens import FILE_NAME, home_token
+from treadle.faces.tokens import FILE_NAME
 from treadle.faces.up import HomeLock, Household
+from treadle.faces.up.answering import answering
 from treadle.faces.up.logs import logger
+from treadle.faces.up.mlflow_flags import meaning_of
 
 
 def up(
     session: Session,
     *,
-    host: Annotated[str | None, "the address (default: the setting; loopback only)"] = None,
-    port: Annotated[int | None, "the API's port; 0 takes a free one (default: the setting)"] = None,
-    serve_port: Annotated[int | None, "the model server's port; 0 takes a free one (default: the setting)"] = None,
+    host: Annotated[str | None, "the address (default: the setting; beyond loopback the home needs users)"] = None,
+    port: Annotated[int | None, Option("the API's port; 0 takes a free one (default: the setting)", short="p")] = None,
+    serve_port: Annotated[
+        int | None, "the model server's port; 0 takes a free one. Given, it is started before anything is deployed"
+    ] = None,
+    allowed_hosts: Annotated[
+        str | None, "further names under which the server is reached, with commas; * for any"
+    ] = None,
+    static_prefix: Annotated[str, "a beginning of paths under which everything is served too, such as /mlflow"] = "",
+    default_artifact_root: Annotated[str | None, "where new experiments put artifacts (default: here, proxied)"] = None,
+    artifacts_destination: Annotated[str | None, "where proxied artifacts are kept; the same as --artifacts"] = None,
+    backend_store_uri: Annotated[str | None, "mlflow server's; postgresql://… is the same as --store"] = None,
+    registry_store_uri: Annotated[str | None, "mlflow server's; the registry is in the store"] = None,
+    workers: Annotated[int | None, Option("mlflow server's; one process answers", short="w")] = None,
+    serve_artifacts: Annotated[bool, "mlflow server's; always so"] = False,
+    no_serve_artifacts: Annotated[bool, "mlflow server's; takes --default-artifact-root"] = False,
+    artifacts_only: Annotated[bool, "mlflow server's; not possible here"] = False,
+    gunicorn_opts: Annotated[str | None, "mlflow server's; without effect"] = None,
+    uvicorn_opts: Annotated[str | None, "mlflow server's; without effect"] = None,
+    app_name: Annotated[str | None, "mlflow server's; see treadle users"] = None,
+    expose_prometheus: Annotated[str | None, "mlflow server's; see /metrics"] = None,
 ) -> int:
-    """Serves the API and the deployed models, and runs what is scheduled, until it is stopped.
+    """Serves the API, MLflow's protocol and the deployed models, and runs what is scheduled, until it is stopped.
 
     It starts what schedules and triggers ask for, lands predictions in datasets, keeps the model server alive, and
     publishes the project when its files change. One works in a home at a time. Stopped (Ctrl-C, SIGTERM) it answers what
     is under way; killed, it loses nothing, and the next one goes on.
 
-    Programs send the token of the home, which only you can read: Authorization: Bearer, and the text of api.token.
+    MLflow's clients need nothing but the address: mlflow.set_tracking_uri("http://127.0.0.1:4700"). On loopback they are
+    answered without credentials until the home has users (treadle users add).
+
+    Other programs send the token of the home, which only you can read: Authorization: Bearer, and the text of api.token.
     """
-    settings, workspace = session.settings, session.workspace
+    meaning = meaning_of(
+        backend_store_uri=backend_store_uri,
+        registry_store_uri=registry_store_uri,
+        default_artifact_root=default_artifact_root,
+        artifacts_destination=artifacts_destination,
+        workers=workers,
+        gunicorn_opts=gunicorn_opts,
+        uvicorn_opts=uvicorn_opts,
+        app_name=app_name,
+        no_serve_artifacts=no_serve_artifacts,
+        artifacts_only=artifacts_only,
+        expose_prometheus=expose_prometheus,
+    )
+    session.override(**meaning.settings)
+    settings = session.settings
+    host = host or settings.host
     with HomeLock(settings.home):
-        authenticator = HomeToken(home_token(settings.home), actor=workspace.actor, project=settings.project)
-        app = build(
-            workspace.bound(), authenticator, version=treadle.__version__, body_max_bytes=settings.body_max_bytes
-        )
-        server = Server(app, authenticator, host=host or settings.host, port=settings.port if port is None else port)
         log = logger(session.out.stderr, as_json=session.out.as_json)
-        chosen = settings.serve_port if serve_port is None else serve_port
-        household = Household(workspace, log, serve_port=chosen)
+        for note in meaning.notes:
+            log.warning(note)
+        names = [name.strip() for name in (allowed_hosts or "").split(",") if name.strip()]
+        port = settings.port if port is None else port
+        server, front = answering(session.workspace, host, port, hosts=names, static_prefix=static_prefix)
+        household = Household(
+            session.workspace,
+            log,
+            serve_port=settings.serve_port if serve_port is None else serve_port,
+            serves_at_once=serve_port is not None,
+        )
+        failures: list[Exception] = []
+
+        def start() -> None:
+            try:
+                _start(session, server.url, household, front)
+            except Exception as error:  # it ends the command, which raises it in its own thread
+                failures.append(error)
+                server.end()
+
+        starting = threading.Thread(target=start, name="treadle-starting", daemon=True)
         # Until the API's own handlers stand, the signal that `kill` sends must not skip the way out.
         signal.signal(signal.SIGTERM, _as_ctrl_c)
         try:
-            household.start()
-            server.run(_announcing(session, server.url, household))
+            server.run(starting.start)
         except KeyboardInterrupt:
             pass
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             session.out.note("stopping: what is under way is answered first")
             server.stop()
+            if starting.ident is not None:
+                starting.join()
             household.stop()
+    if failures:
+        raise failures[0]
     session.out.note("stopped")
     return 0
 
 
-def _announcing(session: Session, url: str, household: Household) -> Callable[[], None]:
+def _start(session: Session, url: str, household: Household, front: MlflowFront) -> None:
+    """What happens once requests are answered: the rest of the household begins, and the person is told."""
+    household.start()
+    front.warm()
     settings = session.settings
     token_file = settings.home / FILE_NAME
-
-    def announce() -> None:
-        models = household.models.url
-        answer = {"url": url, "models_url": models, "home": settings.home, "token_file": token_file}
-        sheet: dict[str, object] = {"API": url, "models": models or "not yet: see the log"}
-        sheet |= {"project": settings.project, "home": settings.home, "token": token_file}
-        root = settings.project_root
-        sheet |= {"code": f"{root} is published whenever its files change" if is_project(root) else None}
-        session.out.show(answer, lambda paper: paper.sheet(sheet))
-        session.out.stdout.flush()
-
-    return announce
+    models, grpc = household.models.url, household.models.grpc_address
+    answer = {"url": url, "models_url": models, "models_grpc": grpc, "home": settings.home, "token_file": token_file}
+    sheet: dict[str, object] = {"API": url, "MLflow": f'mlflow.set_tracking_uri("{url}")'}
+    sheet |= {"models": models or "served as soon as one is deployed", "models, gRPC": grpc}
+    sheet |= {"project": settings.project, "home": settings.home, "token": token_file}
+    root = settings.project_root
+    sheet |= {"code": f"{root} is published whenever its files change" if is_project(root) else None}
+    session.out.show(answer, lambda paper: paper.sheet(sheet))
+    session.out.stdout.flush()
 
 
 def _as_ctrl_c(*_: Any) -> None:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -73,11 +73,12 @@ class ProcessPool:
         preload: Iterable[str] = (),
         bundles: str | None = None,
         ignored: Iterable[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """workers: how many at most, by default one a core. preload: modules that every worker has imported already.
 
         bundles: the folder where code bundles are unpacked; a temporary one when not given. ignored: folders whose
-        files are nobody's input (the store).
+        files are nobody's input (the store). variables: of the environment, for workers, unless they are set already.
         """
         self._artifacts = artifacts
         self._limit = (
@@ -86,6 +87,7 @@ class ProcessPool:
         self._preload = [*_PRELOADED, *preload]
         self._bundles = bundles or os.path.join(tempfile.gettempdir(), f"treadle-code-{os.getuid()}")  # noqa: PTH118
         self._ignored = tuple(ignored)
+        self._variables = dict(variables or {})
         self._lock = threading.Lock()
         self._orders: deque[Callable[[], None]] = deque()
         self._queue: deque[tuple[Task, Listener]] = deque()
@@ -241,7 +243,7 @@ class ProcessPool:
         paths = [entry or str(Path.cwd()) for entry in sys.path]
         orders = json.dumps([paths, self._preload])
         command = [sys.executable, "-m", "treadle.kernel.engine.pool.zygote", str(theirs.fileno()), orders]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+        environment = {**self._variables, **os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
         self._zygote = subprocess.Popen(
             command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=environment, start_new_session=True
         )

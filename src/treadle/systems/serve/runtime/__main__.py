@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,12 +19,30 @@ def main() -> int:
     parser.add_argument("--serving", type=Path, required=True, help="the folder with models, routes and predictions")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--grpc-port", type=int, help="where to answer gRPC too; 0 takes a free port, none does not")
     parser.add_argument("--port-file", type=Path, help="where to say, as JSON, who answers at which port")
     parser.add_argument("--ready-fd", type=int, help="a descriptor to say the same on, as one line, then close")
     parser.add_argument("--tied-fd", type=int, help="a pipe of whoever started this: when it closes, this server stops")
+    parser.add_argument("--model-control", action="store_true", help="let clients beyond loopback load and unload")
     parser.add_argument("--log-budget-bytes", type=int, default=8 << 30, help="what unshipped predictions may hold")
+    parser.add_argument(
+        "--log-when-full",
+        choices=("refuse", "sample"),
+        default="refuse",
+        help="beyond the budget: refuse requests, or record and count fewer and fewer of them from 80% of it on",
+    )
     parser.add_argument("--segment-bytes", type=int, default=64 << 20, help="when a segment of the log is closed")
     parser.add_argument("--drain-s", type=float, default=30.0, help="how long a stop waits for requests in flight")
+    parser.add_argument("--share-port", action="store_true", help="let several servers listen on one port")
+    parser.add_argument("--access-log", metavar="FILE", help="a JSON line for each request; - is the standard output")
+    parser.add_argument("--access-log-share", type=float, default=1.0, help="of requests that went well; others always")
+    parser.add_argument(
+        "--otlp-endpoint",
+        metavar="URL",
+        default=os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        help="where traces go, by OTLP over HTTP (or OTEL_EXPORTER_OTLP_ENDPOINT)",
+    )
+    parser.add_argument("--trace-share", type=float, default=1.0, help="of requests whose caller has not decided")
     given = parser.parse_args()
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -33,16 +52,28 @@ def main() -> int:
         serving=given.serving,
         host=given.host,
         port=given.port,
+        grpc_port=given.grpc_port,
         port_file=given.port_file,
         ready_descriptor=given.ready_fd,
         tied_descriptor=given.tied_fd,
         token=os.environ.get("TREADLE_SERVE_TOKEN") or None,
+        model_control=given.model_control,
         log_budget_bytes=given.log_budget_bytes,
         segment_bytes=given.segment_bytes,
+        log_when_full=given.log_when_full,
         drain_s=given.drain_s,
+        shares_port=given.share_port,
+        access_log=given.access_log,
+        access_log_share=given.access_log_share,
+        otlp_endpoint=given.otlp_endpoint or None,
+        trace_share=given.trace_share,
     )
     try:
         run(settings)
+        # The interpreter's end gives handled signals back to the system, but not those that are ignored: so a second one
+        # does not turn a clean stop into a death.
+        for stopping in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stopping, signal.SIG_IGN)
     except TreadleError as error:
         print("\n".join(error.sentences()), file=sys.stderr)  # noqa: T201
         return 2

@@ -12,3 +12,5 @@ class Announcement(msgspec.Struct, frozen=True):
     pid: int
     host: str
     port: int
+    grpc_port: int | None = None
+    """None where it does not answer gRPC."""

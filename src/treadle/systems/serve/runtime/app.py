@@ -7,309 +7,191 @@ headers, and the work itself. Every refusal is `{"error": "..."}`, in words that
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from treadle import __version__
-from treadle.ground.errors import TreadleError, did_you_mean
-from treadle.systems.serve.runtime.batches import Batch
-from treadle.systems.serve.runtime.bodies import ClientGone, RequestHead, read_body
-from treadle.systems.serve.runtime.endpoints import LiveEndpoint, LiveRevision, RouteTable
-from treadle.systems.serve.runtime.errors import NoSuchModel, Overloaded, UnknownInput, WrongMethod
+from treadle.ground.errors import TreadleError
+from treadle.systems.serve.runtime.addresses import Address, Headers, Reply, json_reply
+from treadle.systems.serve.runtime.bodies import (
+    PACK_FROM_BYTES,
+    ClientGone,
+    RequestHead,
+    packed,
+    read_body,
+    wanted_encoding,
+)
+from treadle.systems.serve.runtime.errors import NoSuchModel, WrongMethod
 from treadle.systems.serve.runtime.guard import Guard
-from treadle.systems.serve.runtime.inference import Answer, Inference
+from treadle.systems.serve.runtime.inference import Inference
 from treadle.systems.serve.runtime.log import PredictionLog
 from treadle.systems.serve.runtime.metrics import Metrics
-from treadle.systems.serve.runtime.row_facts import make_facts
-from treadle.wire.oip import (
-    InferRequest,
-    OutputTensor,
-    Parameter,
-    ProtocolError,
-    ServerMetadata,
-    encode_error,
-    encode_infer_answer,
-    parse_infer_request,
-)
+from treadle.systems.serve.runtime.observing import Observer
+from treadle.systems.serve.runtime.plain_addresses import PlainAddresses
+from treadle.systems.serve.runtime.protocol import Protocol
+from treadle.systems.serve.runtime.protocol_addresses import ProtocolAddresses
+from treadle.systems.serve.runtime.rates import Rates
+from treadle.systems.serve.runtime.repository import Repository
+from treadle.wire.oip import encode_error
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger("treadle.serve")
-_JSON, _BINARY = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-_SERVER = msgspec.json.encode(ServerMetadata(name="treadle", version=__version__, extensions=("binary_tensor_data",)))
-_MAX_BODY_ANYWHERE = 1 << 30
-
-
-class PlainRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of `POST /predict/{endpoint}`: rows with named columns."""
-
-    rows: list[dict[str, Any]]
-    id: str | None = None
-    entity: list[str | int] | str | int | None = None
-    event_at: list[str | int] | str | int | None = None
-    feature_as_of: list[str | int] | str | int | None = None
-    unit: str | int | None = None
-    features: str | None = None
-
-
-_decode_plain = msgspec.json.Decoder(PlainRequest).decode
-
-Handler = Callable[[RequestHead, bytes], Awaitable[tuple[list[tuple[bytes, bytes]], bytes]]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    method: str
-    handler: Handler
-    endpoint: str = ""
-    max_body: int = 0
 
 
 class ServingApp:
-    """The ASGI application. `refresh` rebuilds the addresses after a swap."""
+    """The ASGI application. It takes up what the repository serves, after each of its changes."""
 
     def __init__(
-        self, table: RouteTable, inference: Inference, log: PredictionLog, metrics: Metrics, guard: Guard
+        self,
+        protocol: Protocol,
+        repository: Repository,
+        inference: Inference,
+        log: PredictionLog,
+        metrics: Metrics,
+        guard: Guard,
+        rates: Rates,
+        observer: Observer | None = None,
     ) -> None:
-        self._table, self._inference, self._prediction_log = table, inference, log
-        self._metrics, self._guard = metrics, guard
-        self._addresses: dict[str, _Address] = {}
-        self.draining = False
+        self._protocol, self._prediction_log = protocol, log
+        self._metrics, self._guard, self._rates = metrics, guard, rates
+        self._observer = observer
+        self._plain = PlainAddresses(inference, metrics)
+        self._oip = ProtocolAddresses(protocol, repository, inference, metrics)
+        self._addresses: dict[str, Address] = {}
+        repository.changed.append(self.refresh)
         self.refresh()
-
-    # -- addresses --------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Takes what the table holds now."""
-        addresses = {
-            "/v2": _Address("GET", _constant(_SERVER)),
-            "/v2/": _Address("GET", _constant(_SERVER)),
-            "/v2/health/live": _Address("GET", _constant(b'{"live":true}')),
-            "/v2/health/ready": _Address("GET", self._ready),
-            "/metrics": _Address("GET", self._exposition),
-        }
-        for name, endpoint in self._table.live.items():
-            self._add_endpoint(addresses, name, endpoint)
+        addresses = {"/metrics": Address("GET", self._exposition), **self._oip.all()}
+        for endpoint in self._protocol.table.live.values():
+            addresses |= self._plain.of(endpoint)
         self._addresses = addresses
 
-    def _add_endpoint(self, addresses: dict[str, _Address], name: str, endpoint: LiveEndpoint) -> None:
-        base, largest = f"/v2/models/{name}", endpoint.limits.max_body_bytes
-        addresses[f"/predict/{name}"] = _Address("POST", _plain(self, endpoint), name, largest)
-        for version in endpoint.metadata:
-            path = base if version is None else f"{base}/versions/{version}"
-            addresses[path] = _Address("GET", _constant(endpoint.metadata[version]), name)
-            addresses[f"{path}/ready"] = _Address("GET", _constant(_ready_body(name)), name)
-            only = None if version is None else endpoint.of_version(version)
-            addresses[f"{path}/infer"] = _Address("POST", _infer(self, endpoint, only), name, largest)
-
     # -- the request's path -----------------------------------------------------------------------------------------
+
+    def answer_now(self, path: str, headers: Headers, body: bytes) -> tuple[int, Headers, bytes] | None:
+        """(status, headers, body) of a POST that need not wait; None, and nothing done, for any other.
+
+        The server's protocol asks here first, so most inferences cost no task, no coroutine and no ASGI message.
+        """
+        if self._observer is None:
+            return self._answered_now(path, headers, body)
+        seen = self._observer.begin(headers)
+        answered = self._answered_now(path, headers, body)
+        if answered is not None:
+            self._observer.end(seen, "POST", path, answered[0], len(body), len(answered[2]))
+        return answered
+
+    def _answered_now(self, path: str, headers: Headers, body: bytes) -> tuple[int, Headers, bytes] | None:
+        address = self._addresses.get(path)
+        if address is None or address.now is None or len(body) > address.max_body:
+            return None
+        if address.limits is not None and address.limits.requests_per_s:
+            return None  # who asks how often is counted where the caller's address is known
+        head = RequestHead.of(headers)
+        if head.bad_length or head.encoding or (head.accepts and len(body) >= PACK_FROM_BYTES):
+            return None
+        try:
+            self._guard.check(head)
+            reply = address.now(head, body)
+        except TreadleError as error:
+            return self._refusal(address.endpoint, error)
+        except Exception:
+            return self._refusal(address.endpoint, _failed(path))
+        return None if reply is None else (200, *reply)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        if self._observer is not None:
+            send = self._observer.watching(self._observer.begin(scope["headers"]), scope, send)
         head = RequestHead.of(scope["headers"])
         address = self._addresses.get(scope["path"])
         try:
             headers, answer = await self._answer(scope, head, address, receive)
+            if head.accepts and len(answer) >= PACK_FROM_BYTES:
+                headers, answer = await _packed(head, headers, answer)
         except ClientGone:
             return
         except TreadleError as error:
             await self._refuse(send, address.endpoint if address else "", error)
             return
         except Exception:
-            _log.exception("a request to %s failed", scope["path"])
-            failure = TreadleError("The server failed on this request; its log says where.")
-            await self._refuse(send, address.endpoint if address else "", failure)
+            await self._refuse(send, address.endpoint if address else "", _failed(scope["path"]))
             return
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.body", "body": answer if scope["method"] != "HEAD" else b""})
 
-    async def _answer(
-        self, scope: Scope, head: RequestHead, address: _Address | None, receive: Receive
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        self._guard.check(head)
+    async def _answer(self, scope: Scope, head: RequestHead, address: Address | None, receive: Receive) -> Reply:
+        self._guard.check(head, is_open=address is not None and address.is_open)
         if address is None:
-            raise self._nowhere(scope["path"])
-        if scope["method"] != address.method:
-            raise WrongMethod(f"{scope['method']} is not what this address takes.", fix=f"Use {address.method}.")
-        return await address.handler(head, await read_body(head, receive, address.max_body or _MAX_BODY_ANYWHERE))
+            address = self._oip.of_repository(scope["path"])
+            if address is None:
+                raise self._nowhere(scope["path"])
+        method = scope["method"]
+        if method != address.method and (method != "HEAD" or address.method != "GET"):
+            raise WrongMethod(
+                f"{method} is not what this address takes.", fix=f"Use {address.method}.", allow=address.method
+            )
+        limits = address.limits
+        if limits is not None and limits.requests_per_s:
+            client = scope.get("client")
+            caller = head.authorization or (str(client[0]).encode() if client else b"")
+            self._rates.take(address.endpoint, caller, limits)
+        return await address.handler(head, await read_body(head, receive, address.max_body))
 
     async def _refuse(self, send: Send, endpoint: str, error: TreadleError) -> None:
-        self._metrics.requests[endpoint, error.status] += 1
-        body = encode_error(" ".join(error.sentences()))
-        headers = [_JSON, (b"content-length", b"%d" % len(body))]
-        if error.retryable:
-            headers.append((b"retry-after", b"1"))
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        status, headers, body = self._refusal(endpoint, error)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    def _refusal(self, endpoint: str, error: TreadleError) -> tuple[int, Headers, bytes]:
+        self._metrics.requests[endpoint, error.status] += 1
+        headers, body = json_reply(encode_error(" ".join(error.sentences())))
+        if error.retryable:
+            headers.append((b"retry-after", str(error.context.get("retry_after_s", 1)).encode()))
+        if isinstance(error, WrongMethod):
+            headers.append((b"allow", str(error.context["allow"]).encode()))
+        return error.status, headers, body
+
     def _nowhere(self, path: str) -> TreadleError:
+        """The error for a path where nothing is; it looks for what was meant."""
         parts = path.split("/")
-        if (len(parts) > 3 and parts[1:3] == ["v2", "models"]) or (len(parts) == 3 and parts[1] == "predict"):
-            name = parts[3] if parts[1] == "v2" else parts[2]
-            endpoint = self._table.live.get(name)
-            if endpoint is None:
-                why = self._table.failures.get(name, "")
-                return NoSuchModel(f"No endpoint {name!r} is served here.", why=why, fix=self._known(name))
-            if len(parts) > 5 and parts[4] == "versions" and parts[5] not in endpoint.metadata:
-                versions = [version for version in endpoint.metadata if version is not None]
-                return NoSuchModel(
-                    f"Endpoint {name!r} does not serve version {parts[5]!r}.", fix=did_you_mean(parts[5], versions)
-                )
-        return NoSuchModel(f"Nothing is at {path!r}.", fix="GET /v2 says what this server is.")
+        try:
+            if len(parts) > 3 and parts[1:3] == ["v2", "models"]:
+                self._protocol.find(parts[3], parts[5] if len(parts) > 5 and parts[4] == "versions" else None)
+            elif len(parts) == 3 and parts[1] == "predict":
+                self._protocol.find(parts[2])
+        except NoSuchModel as error:
+            return error
+        return NoSuchModel(f"Nothing is at {path!r}.", fix="GET /v2/openapi.json says what there is.")
 
-    def _known(self, name: str) -> str:
-        return did_you_mean(name, self._table.live)
-
-    # -- answers ----------------------------------------------------------------------------------------------------
-
-    async def _ready(self, head: RequestHead, body: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """Ready when something is served; what could not be put in force stands beside it."""
-        if self.draining:
-            raise Overloaded("This server is stopping.")
-        failures = self._table.failures
-        if not self._table.live:
-            first = next(iter(failures.items()), None)
-            raise Overloaded(
-                "No endpoint is served yet.", why=f"{first[0]}: {first[1]}" if first else "", fix="Deploy one."
-            )
-        payload: dict[str, Any] = {"ready": True}
-        if failures:
-            payload["refused_documents"] = failures
-        return _json(msgspec.json.encode(payload))
-
-    async def _exposition(self, head: RequestHead, body: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        log = self._prediction_log
+    async def _exposition(self, head: RequestHead, body: bytes) -> Reply:
+        log, table = self._prediction_log, self._protocol.table
+        tracer = None if self._observer is None else self._observer.tracer
+        traces = None if tracer is None else tracer.figures
         text = self._metrics.text(
-            log.figures, log.held_bytes, log.budget_bytes, self._table.failures, self._table.swaps
+            log.figures, log.held_bytes, log.budget_bytes, table.failures, table.swaps, traces
         ).encode()
         return [_TEXT, (b"content-length", b"%d" % len(text))], text
 
-    async def infer(
-        self, endpoint: LiveEndpoint, only: LiveRevision | None, head: RequestHead, body: bytes
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """The protocol's inference."""
-        started = time.perf_counter()
-        request = parse_infer_request(body, head.inference_length)
 
-        def read(revision: LiveRevision) -> Batch:
-            return revision.model.plan.from_request(request)
-
-        answer = self._inference.answer_inline(endpoint, read, request.id, only, started)
-        if isinstance(answer, Batch):
-            answer = await self._inference.answer_later(endpoint, answer, read, request.id, only, started)
-        payload, header_length = _encode(endpoint, request, answer)
-        self._metrics.answered(endpoint.name, time.perf_counter() - started)
-        if header_length is None:
-            return _json(payload)
-        size = (b"inference-header-content-length", b"%d" % header_length)
-        return [_BINARY, (b"content-length", b"%d" % len(payload)), size], payload
-
-    async def predict(
-        self, endpoint: LiveEndpoint, head: RequestHead, body: bytes
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """The plain form: rows with named columns in, a prediction a row out."""
-        started = time.perf_counter()
-        try:
-            request = _decode_plain(body)
-        except msgspec.DecodeError as error:
-            raise ProtocolError(
-                f"The body cannot be read: {error}.", fix='Send {"rows": [{"column": value, ...}]}.'
-            ) from None
-        rows = len(request.rows)
-        given = {"entity": request.entity, "event_at": request.event_at, "feature_as_of": request.feature_as_of}
-        facts = make_facts(given, request.unit, rows, features=request.features)
-
-        def read(revision: LiveRevision) -> Batch:
-            return revision.model.plan.from_rows(request.rows, facts)
-
-        answer = await self._inference.answer(endpoint, read, request.id, None, started)
-        payload = msgspec.json.encode(_plain_answer(endpoint, request.id, answer))
-        self._metrics.answered(endpoint.name, time.perf_counter() - started)
-        return _json(payload)
+def _failed(path: str) -> TreadleError:
+    """What a client hears of a failure of ours; to be called where it is being handled."""
+    _log.exception("a request to %s failed", path)
+    return TreadleError("The server failed on this request; its log says where.")
 
 
-def _infer(app: ServingApp, endpoint: LiveEndpoint, only: LiveRevision | None) -> Handler:
-    def handler(head: RequestHead, body: bytes) -> Awaitable[tuple[list[tuple[bytes, bytes]], bytes]]:
-        return app.infer(endpoint, only, head, body)
-
-    return handler
-
-
-def _plain(app: ServingApp, endpoint: LiveEndpoint) -> Handler:
-    def handler(head: RequestHead, body: bytes) -> Awaitable[tuple[list[tuple[bytes, bytes]], bytes]]:
-        return app.predict(endpoint, head, body)
-
-    return handler
-
-
-def _constant(body: bytes) -> Handler:
-    answer = _json(body)
-
-    async def handler(head: RequestHead, received: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        return answer
-
-    return handler
-
-
-def _json(body: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    return [_JSON, (b"content-length", b"%d" % len(body))], body
-
-
-def _ready_body(name: str) -> bytes:
-    return msgspec.json.encode({"name": name, "ready": True})
-
-
-def _encode(endpoint: LiveEndpoint, request: InferRequest, answer: Answer) -> tuple[bytes, int | None]:
-    outputs = _wanted(request, answer.outputs())
-    revision = answer.revision
-    parameters: dict[str, Parameter] = {"prediction_id": answer.ids[0]}
-    if revision is not None:
-        parameters["revision"] = revision.number
-    return encode_infer_answer(
-        model_name=endpoint.name,
-        model_version=revision.model_version if revision is not None else None,
-        request_id=request.id,
-        parameters=parameters,
-        outputs=outputs,
-    )
-
-
-def _wanted(request: InferRequest, outputs: list[OutputTensor]) -> list[OutputTensor]:
-    """The outputs that the request names, in its order and form; all of them when it names none."""
-    if request.outputs is None:
-        if request.binary_output:
-            for output in outputs:
-                output.binary = True
-        return outputs
-    by_name = {output.name: output for output in outputs}
-    wanted = []
-    for asked in request.outputs:
-        if asked.name not in by_name:
-            raise UnknownInput(f"This model has no output {asked.name!r}.", fix=did_you_mean(asked.name, by_name))
-        output = by_name[asked.name]
-        output.binary = asked.binary
-        wanted.append(output)
-    return wanted
-
-
-def _plain_answer(endpoint: LiveEndpoint, request_id: str | None, answer: Answer) -> dict[str, Any]:
-    columns = {
-        output.name: output.values if isinstance(output.values, list) else output.values.tolist()
-        for output in answer.outputs()
-    }
-    predictions = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    revision = answer.revision
-    return {
-        "endpoint": endpoint.name,
-        **({"id": request_id} if request_id is not None else {}),
-        **({"model_version": revision.model_version, "revision": revision.number} if revision is not None else {}),
-        "predictions": predictions,
-    }
+async def _packed(head: RequestHead, headers: Headers, answer: bytes) -> Reply:
+    """The reply in an encoding that the client takes, or as it is."""
+    encoding = wanted_encoding(head.accepts)
+    if encoding is None:
+        return headers, answer
+    body = await packed(answer, encoding)
+    kept = [header for header in headers if header[0] != b"content-length"]
+    said = [(b"content-length", b"%d" % len(body)), (b"content-encoding", encoding), (b"vary", b"accept-encoding")]
+    return [*kept, *said], body

@@ -1,13 +1,20 @@
-"""Reading a request's headers and body: one pass, bounded, and nothing decoded that is not needed."""
+"""Reading a request's headers and body: one pass, bounded, and nothing decoded that is not needed; packing an answer."""
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from treadle.wire.oip import BodyTooLarge, ProtocolError
+
+PACK_FROM_BYTES = 1024
+"""Answers shorter than this go as they are: packing them saves no packet."""
+ASIDE_FROM_BYTES = 1 << 16
+"""What is packed or unpacked in a thread, since it takes a millisecond or more."""
+_WINDOW = {b"gzip": 31, b"deflate": 15}
 
 
 class ClientGone(Exception):
@@ -22,6 +29,7 @@ class RequestHead:
     origin: bytes = b""
     authorization: bytes = b""
     encoding: bytes = b""
+    accepts: bytes = b""
     length: int | None = None
     inference_length: int | None = None
     bad_length: bool = False
@@ -40,6 +48,8 @@ class RequestHead:
                     head.inference_length = head._number(value)
                 case b"content-encoding":
                     head.encoding = value.strip().lower()
+                case b"accept-encoding":
+                    head.accepts = value
                 case b"origin":
                     head.origin = value
                 case b"authorization":
@@ -77,25 +87,60 @@ async def read_body(head: RequestHead, receive: Callable[[], Awaitable[dict[str,
         body = b"".join(chunks)
     if len(body) > largest:
         raise _too_large(largest)
-    return _unpack(body, head.encoding, largest) if head.encoding not in (b"", b"identity") else body
+    if head.encoding in (b"", b"identity"):
+        return body
+    if len(body) < ASIDE_FROM_BYTES:
+        return unpacked(body, head.encoding, largest)
+    return await asyncio.to_thread(unpacked, body, head.encoding, largest)
 
 
-def _unpack(body: bytes, encoding: bytes, largest: int) -> bytes:
-    """gzip or deflate, never more than `largest`: a small body may not become a large one in memory."""
-    if encoding not in (b"gzip", b"deflate"):
+def unpacked(body: bytes, encoding: bytes, largest: int) -> bytes:
+    """The content of a gzip (of one or more members) or deflate body. A small body may not become a large one in memory.
+
+    Raises BodyTooLarge beyond `largest` bytes, ProtocolError for anything else that cannot be unpacked.
+    """
+    window = _WINDOW.get(encoding)
+    if window is None:
         raise ProtocolError(
             f"The content encoding {encoding.decode('latin-1')!r} is not understood.", fix="Send gzip, deflate or none."
         )
-    unpacker = zlib.decompressobj(wbits=31 if encoding == b"gzip" else 15)
-    try:
-        unpacked = unpacker.decompress(body, largest + 1)
-    except zlib.error as error:
-        raise ProtocolError(f"The body is no {encoding.decode()}: {error}.") from None
-    if len(unpacked) > largest:
-        raise _too_large(largest)
-    if not unpacker.eof:
-        raise ProtocolError(f"The {encoding.decode()} body ends too early.")
-    return unpacked
+    parts: list[bytes] = []
+    size = 0
+    while body or not parts:
+        unpacker = zlib.decompressobj(wbits=window)
+        try:
+            part = unpacker.decompress(body, largest - size + 1)
+        except zlib.error as error:
+            raise ProtocolError(f"The body is no {encoding.decode()}: {error}.") from None
+        size += len(part)
+        if size > largest:
+            raise _too_large(largest)
+        if not unpacker.eof:
+            raise ProtocolError(f"The {encoding.decode()} body ends too early.")
+        parts.append(part)
+        body = unpacker.unused_data
+    return b"".join(parts)
+
+
+def wanted_encoding(accepts: bytes) -> bytes | None:
+    """The first of gzip and deflate that an `Accept-Encoding` header allows, None for an answer as it is."""
+    allowed = {}
+    for choice in accepts.lower().split(b","):
+        name, _, weight = choice.partition(b";")
+        allowed[name.strip()] = weight.strip().replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    return next((name for name in _WINDOW if allowed.get(name, False)), None)
+
+
+async def packed(body: bytes, encoding: bytes) -> bytes:
+    """The body in an encoding, at zlib's quickest level."""
+    if len(body) < ASIDE_FROM_BYTES:
+        return _packed(body, encoding)
+    return await asyncio.to_thread(_packed, body, encoding)
+
+
+def _packed(body: bytes, encoding: bytes) -> bytes:
+    packer = zlib.compressobj(level=1, wbits=_WINDOW[encoding])
+    return packer.compress(body) + packer.flush()
 
 
 def _too_large(largest: int) -> BodyTooLarge:

@@ -31,10 +31,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Calls beyond the inline time that may wait for their turn; the next one gets 503."""
     inline_ms: float = 5.0
     """A call that should take longer leaves the event loop for a thread."""
+    timeout_ms: float = 30_000.0
+    """How long a request may wait for a model beyond the inline time; then it gets 504. 0: as long as it takes."""
+    requests_per_s: float = 0.0
+    """How many requests a second one token may send (without tokens: one address), on average; then 429. 0: any."""
+    burst: int = 0
+    """How many may come at once before the average counts; 0: those of one second, at least one."""
 
     def __post_init__(self) -> None:
-        if min(self.max_rows, self.max_body_bytes, self.max_waiting) < 1 or self.inline_ms < 0:
+        if min(self.max_rows, self.max_body_bytes, self.max_waiting) < 1:
             raise ValueError("limits are positive")
+        if min(self.inline_ms, self.timeout_ms, self.requests_per_s, self.burst) < 0:
+            raise ValueError("times, rates and bursts are not negative")
 
 
 class RouteRevision(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +67,19 @@ class RouteDocument(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     split_salt: str = ""
     """Mixed into the hash of a unit, so that two endpoints split their units independently."""
+    shadows: tuple[RouteRevision, ...] = ()
+    """Revisions that get a copy of a share of the requests and never answer; `weight` is that share."""
+    is_drained: bool = False
+    """Whether new requests are refused; those in flight are answered."""
 
     def __post_init__(self) -> None:
         weights = [revision.weight for revision in self.revisions]
         if not weights or min(weights) <= 0 or abs(sum(weights) - 1) > 1e-9:
             raise ValueError(f"the weights of the revisions are {weights}; they must be above 0 and add up to 1")
+        if any(not 0 < shadow.weight <= 1 for shadow in self.shadows):
+            raise ValueError("the share of a shadow is above 0 and at most 1")
+        if {shadow.number for shadow in self.shadows} & {revision.number for revision in self.revisions}:
+            raise ValueError("a revision that answers is no shadow")
 
 
 class Pointer(msgspec.Struct, frozen=True):

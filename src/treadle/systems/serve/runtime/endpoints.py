@@ -13,15 +13,21 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-import msgspec
-
 from treadle.ground.errors import TreadleError
-from treadle.systems.serve.runtime.documents import ENDPOINT_NAME, Limits, RouteDocument, read_document, share_of
+from treadle.systems.serve.runtime.description import describe
+from treadle.systems.serve.runtime.documents import (
+    ENDPOINT_NAME,
+    Limits,
+    RouteDocument,
+    RouteRevision,
+    read_document,
+    share_of,
+)
 from treadle.systems.serve.runtime.errors import BadDocument
 from treadle.systems.serve.runtime.log import Context, LoggedColumn
 from treadle.systems.serve.runtime.models import ServedModel, load_model
 from treadle.systems.serve.runtime.row_facts import RowFacts
-from treadle.systems.serve.runtime.signature import ENTITY, EVENT_AT, FEATURE_AS_OF, MATRIX_INPUT
+from treadle.systems.serve.runtime.statistics import Figures
 from treadle.wire.oip import ModelMetadata
 
 RETRY_AFTER_S = 2.0
@@ -38,6 +44,8 @@ class LiveRevision:
     context: Context
     upper: float
     """Units whose share lies below this, and not below the revision before, are its own."""
+    figures: Figures
+    """What its model version has done here; shared with the revisions before it that served the same version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,10 @@ class LiveEndpoint:
     name: str
     document: RouteDocument
     revisions: tuple[LiveRevision, ...]
-    metadata: dict[str | None, bytes]
-    """The protocol's metadata as bytes, by model version; None is that of the endpoint itself."""
+    metadata: dict[str | None, ModelMetadata]
+    """What the endpoint says of itself, by model version; None is that of the endpoint itself."""
+    shadows: tuple[LiveRevision, ...] = ()
+    """Revisions that get copies; `upper` is the share of the requests that they get."""
 
     @property
     def limits(self) -> Limits:
@@ -85,6 +95,8 @@ class _Watched:
     stat: tuple[int, int, int] | None = None
     failed_at: float | None = None
     error: str | None = None
+    is_unloaded: bool = False
+    """Taken out of service by hand; the next document, or the hand that took it, brings it back."""
 
 
 @dataclass(slots=True)
@@ -96,6 +108,8 @@ class RouteTable:
     monotonic: Callable[[], float] = time.monotonic
     live: dict[str, LiveEndpoint] = field(default_factory=dict)
     swaps: int = 0
+    figures: dict[tuple[str, str], Figures] = field(default_factory=dict)
+    """By endpoint and model version."""
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _contexts: Iterable[int] = field(default_factory=lambda: count(1))
 
@@ -130,7 +144,22 @@ class RouteTable:
             watched.error = " ".join(error.sentences()) if isinstance(error, TreadleError) else str(error)
             return None
         watched.failed_at = watched.error = None
+        watched.is_unloaded = False
         return endpoint
+
+    def unload(self, name: str) -> None:
+        """Takes an endpoint out of service until its next document, or until it is loaded; requests in flight are
+        answered."""
+        self._watched[name].is_unloaded = True
+        self.live = {other: endpoint for other, endpoint in self.live.items() if other != name}
+
+    def unloaded(self) -> list[str]:
+        """The endpoints that were taken out of service."""
+        return [name for name, watched in self._watched.items() if watched.is_unloaded]
+
+    def is_known(self, name: str) -> bool:
+        """Whether the serving area has a document for an endpoint of that name."""
+        return ENDPOINT_NAME.fullmatch(name) is not None and self._stat(name) is not None
 
     def swap(self, endpoint: LiveEndpoint) -> None:
         """Puts an endpoint in force; requests in flight keep the one that they have."""
@@ -141,17 +170,27 @@ class RouteTable:
         document = read_document(self.serving / "routes", name)
         before = self.live.get(name)
         loaded = {revision.model.bundle: revision.model for revision in before.revisions} if before else {}
+        for shadow in before.shadows if before else ():
+            loaded[shadow.model.bundle] = shadow.model
         revisions, upper = [], 0.0
         for route in document.revisions:
-            model = loaded.get(route.bundle)
-            if model is None or model.engine.threads != route.threads:
-                model = load_model(self.serving / "models", route.bundle, threads=route.threads)
-                loaded[route.bundle] = model
             upper += route.weight
-            context = make_context(next(iter(self._contexts)), self.server, document, route.number, model)
-            revisions.append(LiveRevision(route.number, route.model_version, model, context, upper))
-        _refuse_unlike(revisions)
-        return LiveEndpoint(name, document, tuple(revisions), _metadata(document, revisions))
+            revisions.append(self._revision(document, route, upper, loaded))
+        shadows = [self._revision(document, route, route.weight, loaded) for route in document.shadows]
+        _refuse_unlike([*revisions, *shadows])
+        return LiveEndpoint(name, document, tuple(revisions), _metadata(document, revisions), tuple(shadows))
+
+    def _revision(
+        self, document: RouteDocument, route: RouteRevision, upper: float, loaded: dict[str, ServedModel]
+    ) -> LiveRevision:
+        """A revision with its model, which is loaded and tried unless it is in `loaded` already."""
+        model = loaded.get(route.bundle)
+        if model is None or model.engine.threads != route.threads:
+            model = load_model(self.serving / "models", route.bundle, threads=route.threads)
+            loaded[route.bundle] = model
+        context = make_context(next(iter(self._contexts)), self.server, document, route.number, model)
+        figures = self.figures.setdefault((document.endpoint, route.model_version), Figures())
+        return LiveRevision(route.number, route.model_version, model, context, upper, figures)
 
     def _names(self) -> list[str]:
         try:
@@ -179,7 +218,7 @@ def _refuse_unlike(revisions: list[LiveRevision]) -> None:
 
 def make_context(number: int, server: str, document: RouteDocument, revision: int, model: ServedModel) -> Context:
     """What the log says once about the calls of a revision."""
-    route = next(route for route in document.revisions if route.number == revision)
+    route = next(route for route in (*document.revisions, *document.shadows) if route.number == revision)
     columns = tuple(LoggedColumn(one.name, one.datatype, one.categories) for one in model.signature.inputs)
     return Context(
         number=number,
@@ -197,36 +236,15 @@ def make_context(number: int, server: str, document: RouteDocument, revision: in
         width=model.signature.width,
         columns=columns,
         route_number=document.number,
+        is_shadow=any(shadow.number == revision for shadow in document.shadows),
     )
 
 
-def _metadata(document: RouteDocument, revisions: list[LiveRevision]) -> dict[str | None, bytes]:
+def _metadata(document: RouteDocument, revisions: list[LiveRevision]) -> dict[str | None, ModelMetadata]:
     """The protocol's metadata: the endpoint's own is that of its heaviest revision."""
     versions = tuple(dict.fromkeys(revision.model_version for revision in revisions))
     heaviest = max(zip(document.revisions, revisions, strict=True), key=lambda pair: pair[0].weight)[1]
-    answers: dict[str | None, bytes] = {
-        revision.model_version: _describe(document, versions, revision) for revision in revisions
+    answers: dict[str | None, ModelMetadata] = {
+        revision.model_version: describe(document, versions, revision.model) for revision in revisions
     }
-    return {**answers, None: _describe(document, versions, heaviest)}
-
-
-def _describe(document: RouteDocument, versions: tuple[str, ...], revision: LiveRevision) -> bytes:
-    signature = revision.model.signature
-    parameters: dict[str, str | int | float | bool] = {
-        "optional_inputs": f"{ENTITY}:BYTES[-1],{FEATURE_AS_OF}:INT64[-1]",
-        "max_rows": document.limits.max_rows,
-    }
-    if document.allow_backdating:
-        parameters["optional_inputs"] = f"{parameters['optional_inputs']},{EVENT_AT}:INT64[-1]"
-    if revision.model.plan.takes_matrix:
-        parameters["matrix_input"] = f"{MATRIX_INPUT}:{signature.matrix_datatype}[-1,{len(signature.inputs)}]"
-    return msgspec.json.encode(
-        ModelMetadata(
-            name=document.endpoint,
-            versions=versions,
-            platform=f"treadle_{revision.model.engine.name}",
-            inputs=signature.input_tensors(),
-            outputs=signature.output_tensors(),
-            parameters=parameters,
-        )
-    )
+    return {**answers, None: describe(document, versions, heaviest.model)}

@@ -1,7 +1,11 @@
-"""uvicorn's HTTP protocol with the head and the body of an answer in one write.
+"""uvicorn's HTTP protocol with a shorter way for what most requests are.
 
-ASGI sends an answer in two messages, and uvicorn writes each by itself: two system calls here, two packets and two wakings
-at the client (Nagle's algorithm is off). Holding the head back until its body follows saves a tenth of a small request.
+A POST that came whole in one read, to an address that need not wait, is answered where it is parsed: no task, no ASGI
+messages, one write. Measured 2026: half of a small inference was the way through uvicorn's cycle. Everything else (a body in
+pieces, another method, a pipelined request behind a waiting one) takes uvicorn's own way.
+
+On that way the head and the body of an answer go out in one write: ASGI sends an answer in two messages, and uvicorn
+writes each by itself: two system calls here, two packets and two wakings at the client (Nagle's algorithm is off).
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 
 class JoiningTransport:
@@ -46,12 +50,83 @@ class JoiningTransport:
 
 
 class JoiningProtocol(HttpToolsProtocol):
-    """uvicorn's protocol over a `JoiningTransport`."""
+    """uvicorn's protocol over a `JoiningTransport`, with the shorter way."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._answer_now = getattr(self.app, "answer_now", None)
+        self._held_body: bytes | None = None
+        """The body so far of a request that uvicorn has not heard of yet; None when there is none."""
+        self._defaults: list[tuple[bytes, bytes]] | None = None
+        self._default_lines = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._joining = JoiningTransport(transport)
+        self._joining, self._direct = JoiningTransport(transport), transport
         super().connection_made(self._joining)  # type: ignore[arg-type]
 
     def on_response_complete(self) -> None:
         self._joining.flush()
         super().on_response_complete()
+
+    # -- the shorter way --------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._held_body is not None and not self.transport.is_closing():
+            self._hand_over()  # the rest of the body is still on its way
+
+    def on_headers_complete(self) -> None:
+        parser, cycle = self.parser, self.cycle
+        if (
+            self._answer_now is not None
+            and (cycle is None or cycle.response_complete)
+            and not self.pipeline
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+        ):
+            self._held_body = b""
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._held_body is None:
+            super().on_body(body)
+        else:
+            self._held_body += body
+
+    def on_message_complete(self) -> None:
+        if self._held_body is None:
+            super().on_message_complete()
+            return
+        answered = self._answer_now(self.url.decode("latin-1"), self.headers, self._held_body)  # type: ignore[misc]
+        if answered is None:
+            self._hand_over()
+            super().on_message_complete()
+            return
+        self._held_body = None
+        status, headers, body = answered
+        self._direct.write(self._head(status, headers) + body)
+        self.server_state.total_requests += 1
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _hand_over(self) -> None:
+        """Tells uvicorn of the request that was held back."""
+        held, self._held_body = self._held_body, None
+        super().on_headers_complete()
+        if held:
+            super().on_body(held)
+
+    def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        defaults = self.server_state.default_headers
+        if defaults is not self._defaults:  # replaced every second, for the date
+            self._defaults, self._default_lines = defaults, _lines(defaults)
+        return STATUS_LINE[status] + self._default_lines + _lines(headers) + b"\r\n"
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])

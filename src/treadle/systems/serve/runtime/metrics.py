@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from treadle.systems.serve.runtime.log import LogFigures
+from treadle.systems.serve.runtime.tracing import TraceFigures
 
 LATENCY_BOUNDS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
@@ -27,6 +28,12 @@ class Metrics:
     rows: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Rows predicted, by endpoint and revision."""
     unknown_categories: Counter[str] = field(default_factory=Counter)
+    shadow_rows: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Rows that shadows scored, by endpoint and revision."""
+    shadows_dropped: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Copies of requests for which a shadow had no time."""
+    shadows_failed: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Copies of requests on which a shadow failed."""
     _latency: dict[str, _Latency] = field(default_factory=dict)
 
     def answered(self, endpoint: str, seconds: float) -> None:
@@ -38,9 +45,21 @@ class Metrics:
         latency.buckets[bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
         latency.total_s += seconds
 
-    def text(self, log: LogFigures, held_bytes: int, budget_bytes: int, failures: dict[str, str], swaps: int) -> str:
+    def text(
+        self,
+        log: LogFigures,
+        held_bytes: int,
+        budget_bytes: int,
+        failures: dict[str, str],
+        swaps: int,
+        traces: TraceFigures | None = None,
+    ) -> str:
         """The exposition."""
-        return "".join(self._lines(log, held_bytes, budget_bytes, failures, swaps))
+        lines = [*self._lines(log, held_bytes, budget_bytes, failures, swaps)]
+        if traces is not None:
+            lines += _single("treadle_spans_sent_total", "counter", "Spans that a collector took.", traces.sent)
+            lines += _single("treadle_spans_dropped_total", "counter", "Spans that were not sent.", traces.dropped)
+        return "".join(lines)
 
     def _lines(self, log: LogFigures, held: int, budget: int, failures: dict[str, str], swaps: int) -> Iterator[str]:
         yield _head("treadle_requests_total", "counter", "Requests by endpoint and status.")
@@ -52,6 +71,14 @@ class Metrics:
         yield _head("treadle_unknown_categories_total", "counter", "Values that the signature does not know.")
         for endpoint, n in self.unknown_categories.items():
             yield f'treadle_unknown_categories_total{{endpoint="{endpoint}"}} {n}\n'
+        for family, counted, words in (
+            ("treadle_shadow_predictions_total", self.shadow_rows, "Rows scored by shadows."),
+            ("treadle_shadow_dropped_total", self.shadows_dropped, "Copies of requests that shadows had no time for."),
+            ("treadle_shadow_failures_total", self.shadows_failed, "Copies of requests on which shadows failed."),
+        ):
+            yield _head(family, "counter", words)
+            for (endpoint, revision), n in counted.items():
+                yield f'{family}{{endpoint="{endpoint}",revision="{revision}"}} {n}\n'
         yield _head("treadle_inference_seconds", "histogram", "From the whole request read to the answer encoded.")
         for endpoint, latency in self._latency.items():
             yield from _histogram("treadle_inference_seconds", f'endpoint="{endpoint}"', latency)
@@ -69,6 +96,13 @@ def _log_lines(log: LogFigures, held: int, budget: int) -> Iterator[str]:
     yield from _single("treadle_prediction_log_synced_bytes_total", "counter", "Bytes on the disk.", log.synced_bytes)
     yield from _single(
         "treadle_prediction_log_refused_total", "counter", "Requests refused for want of a record.", log.refused
+    )
+    yield from _single("treadle_prediction_log_shipped_bytes_total", "counter", "Bytes landed.", log.shipped_bytes)
+    yield from _single(
+        "treadle_prediction_log_dropped_rows_total",
+        "counter",
+        "Predictions not recorded, by sampling.",
+        log.dropped_rows,
     )
     yield from _single("treadle_prediction_log_held_bytes", "gauge", "Bytes of all logs not yet shipped.", held)
     yield from _single("treadle_prediction_log_budget_bytes", "gauge", "Bytes that the logs may hold.", budget)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -22,11 +23,20 @@ from treadle.ground.ids import new_id
 from treadle.systems.serve.runtime.announcement import Announcement
 from treadle.systems.serve.runtime.app import ServingApp
 from treadle.systems.serve.runtime.endpoints import RouteTable
+from treadle.systems.serve.runtime.grpc_methods import GrpcMethods
+from treadle.systems.serve.runtime.grpc_server import GrpcServer
 from treadle.systems.serve.runtime.guard import Guard
 from treadle.systems.serve.runtime.http_protocol import JoiningProtocol
 from treadle.systems.serve.runtime.inference import Inference
 from treadle.systems.serve.runtime.log import PredictionLog
+from treadle.systems.serve.runtime.log.writer import WhenFull
 from treadle.systems.serve.runtime.metrics import Metrics
+from treadle.systems.serve.runtime.observing import AccessLog, Observer
+from treadle.systems.serve.runtime.protocol import Protocol
+from treadle.systems.serve.runtime.rates import Rates
+from treadle.systems.serve.runtime.repository import Repository
+from treadle.systems.serve.runtime.shadowing import Shadowing
+from treadle.systems.serve.runtime.tracing import Tracer
 
 WATCH_EVERY_S = 0.05
 _log = logging.getLogger("treadle.serve")
@@ -39,14 +49,27 @@ class ServerSettings:
     serving: Path
     host: str = "127.0.0.1"
     port: int = 0
+    grpc_port: int | None = None
+    """None does not answer gRPC, 0 takes a free port."""
     port_file: Path | None = None
     ready_descriptor: int | None = None
     tied_descriptor: int | None = None
     """A pipe whose other end is held by whoever started this server: it stops when that process is gone."""
     token: str | None = None
+    model_control: bool = False
+    """Whether clients may load and unload endpoints also where they come from beyond loopback."""
     log_budget_bytes: int = 8 << 30
     segment_bytes: int = 64 << 20
+    log_when_full: WhenFull = "refuse"
     drain_s: float = 30.0
+    shares_port: bool = False
+    """Whether other servers may listen on the same port: the system then divides new connections among them."""
+    access_log: str | None = None
+    """A file, or `-` for the standard output; None writes none."""
+    access_log_share: float = 1.0
+    otlp_endpoint: str | None = None
+    """Where traces go, such as `http://localhost:4318`; None makes none."""
+    trace_share: float = 1.0
 
 
 def run(settings: ServerSettings) -> None:
@@ -66,21 +89,53 @@ def run(settings: ServerSettings) -> None:
         settings.serving / "predictions" / server,
         budget_bytes=settings.log_budget_bytes,
         segment_bytes=settings.segment_bytes,
+        when_full=settings.log_when_full,
     )
-    with ThreadPoolExecutor(1, "model") as models, ThreadPoolExecutor(1, "loader") as loader, contextlib.closing(log):
+    observer = _observer(settings)
+    tracer = None if observer is None else observer.tracer
+    with (
+        contextlib.nullcontext() if tracer is None else contextlib.closing(tracer),
+        ThreadPoolExecutor(1, "model") as models,
+        ThreadPoolExecutor(1, "loader") as loader,
+        contextlib.closing(log),
+        ThreadPoolExecutor(1, "shadow") as shadow,
+    ):
         table, metrics = RouteTable(settings.serving, server), Metrics()
         _load_all(table)
-        app = ServingApp(table, Inference(log, metrics, models), log, metrics, Guard(settings.token, loopback))
-        listener = _listen(settings.host, settings.port)
-        port = listener.getsockname()[1]
-        _serve(settings, app, table, loader, listener, Announcement(server, os.getpid(), settings.host, port))
+        protocol = Protocol(table)
+        repository = Repository(table, loader, is_controlled=loopback or settings.model_control)
+        inference = Inference(log, metrics, models, Shadowing(log, metrics, shadow))
+        guard, rates = Guard(settings.token, loopback), Rates()
+        inference.is_observed = tracer is not None
+        app = ServingApp(protocol, repository, inference, log, metrics, guard, rates, observer)
+        grpc = None
+        if settings.grpc_port is not None:
+            grpc = GrpcServer(GrpcMethods(protocol, repository, inference, metrics, rates), guard)
+        listener = _listen(settings.host, settings.port, shares_port=settings.shares_port)
+        announcement = Announcement(server, os.getpid(), settings.host, listener.getsockname()[1])
+        _serve(settings, app, protocol, repository, grpc, listener, announcement)
+
+
+def _observer(settings: ServerSettings) -> Observer | None:
+    """None where nothing is told of requests; then a request costs one comparison."""
+    if settings.access_log is None and settings.otlp_endpoint is None:
+        return None
+    access = None if settings.access_log is None else AccessLog.at(settings.access_log, settings.access_log_share)
+    tracer = None
+    if settings.otlp_endpoint is not None:
+        service = os.environ.get("OTEL_SERVICE_NAME", "treadle-serve")
+        told = os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
+        headers = dict(pair.strip().split("=", 1) for pair in told.split(",") if "=" in pair)
+        tracer = Tracer(settings.otlp_endpoint, service=service, share=settings.trace_share, headers=headers)
+    return Observer(access, tracer)
 
 
 def _serve(
     settings: ServerSettings,
     app: ServingApp,
-    table: RouteTable,
-    loader: ThreadPoolExecutor,
+    protocol: Protocol,
+    repository: Repository,
+    grpc: GrpcServer | None,
     listener: socket.socket,
     announcement: Announcement,
 ) -> None:
@@ -101,23 +156,40 @@ def _serve(
     server = uvicorn.Server(config)
 
     async def main() -> None:
-        watching = asyncio.create_task(_watch(app, table, loader))
-        announcing = asyncio.create_task(_announce_when_started(server, settings, announcement))
+        said = announcement
+        if grpc is not None:
+            grpc_port = await grpc.start(settings.host, settings.grpc_port or 0)
+            said = msgspec.structs.replace(announcement, grpc_port=grpc_port)
+        watching = asyncio.create_task(_watch(repository))
+        announcing = asyncio.create_task(_announce_when_started(server, settings, said))
         if settings.tied_descriptor is not None:
             loop = asyncio.get_running_loop()
             loop.add_reader(settings.tied_descriptor, _stop_untied, loop, server, settings.tied_descriptor)
         try:
             await server.serve(sockets=[listener])
         finally:
-            app.draining = True
+            protocol.is_draining = True
+            if grpc is not None:
+                await grpc.stop(settings.drain_s)
             for task in (watching, announcing):
                 task.cancel()
 
     # uvicorn raises the signal that stopped it once more when it is done; the log must be closed before anything ends.
     for stopping in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stopping, lambda *_: None)
+    _rest_the_collector()
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main())
+
+
+def _rest_the_collector() -> None:
+    """Takes what is loaded by now out of the cyclic collector's sight, and lets it look less often.
+
+    A request makes some dozens of containers and no cycle, so the collector would walk over the libraries for nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _stop_untied(loop: asyncio.AbstractEventLoop, server: uvicorn.Server, descriptor: int) -> None:
@@ -135,20 +207,13 @@ def _load_all(table: RouteTable) -> None:
             _log.error("endpoint %s cannot be served: %s", name, table.failures[name])
 
 
-async def _watch(app: ServingApp, table: RouteTable, loader: ThreadPoolExecutor) -> None:
-    """Puts new route documents in force: looked for every 50 ms, loaded aside, swapped here."""
-    loop = asyncio.get_running_loop()
+async def _watch(repository: Repository) -> None:
+    """Puts new route documents in force: looked for every 50 ms."""
     while True:
         await asyncio.sleep(WATCH_EVERY_S)
         try:
-            for name in table.changed():
-                endpoint = await loop.run_in_executor(loader, table.load, name)
-                if endpoint is None:
-                    _log.error("a document of endpoint %s is refused: %s", name, table.failures[name])
-                    continue
-                table.swap(endpoint)
-                app.refresh()
-                _log.info("endpoint %s serves document %d", name, endpoint.document.number)
+            for name in repository.table.changed():
+                await repository.bring(name)
         except Exception:
             # The watcher outlives what it stumbles over: without it no deployment would take effect any more.
             _log.exception("watching the routes failed")
@@ -169,11 +234,15 @@ async def _announce_when_started(server: uvicorn.Server, settings: ServerSetting
         os.close(settings.ready_descriptor)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
     """A listening socket whose connections send at once; Nagle's algorithm would hold small answers for 40 ms."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shares_port:
+        if not hasattr(socket, "SO_REUSEPORT"):
+            raise InvalidInput("This system does not let several servers share a port.", fix="Give each its own.")
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((host, port))

@@ -1,4 +1,4 @@
-"""What computes a model's answers: one small port, four engines.
+"""What computes a model's answers: one small port, five engines.
 
 An engine turns a float64 matrix (n, k) into float64 scores (n, w), on as many threads as it was opened with; one, unless
 told. Each engine lives in the one module that is about it, and its library is loaded when a model first needs it.

@@ -14,7 +14,7 @@ from treadle.systems.serve.runtime.engines.opening import EngineOptions, Matrix
 from treadle.systems.serve.runtime.engines.shared_libraries import load_library, package_version
 from treadle.systems.serve.runtime.errors import BadModel
 
-_NORMAL, _FLOAT64, _ROW_MAJOR, _ALL_TREES = 0, 1, 1, -1
+_NORMAL, _CONTRIBUTIONS, _FLOAT64, _ROW_MAJOR, _ALL_TREES = 0, 3, 1, 1, -1
 
 
 class LightGBMEngine:
@@ -22,7 +22,7 @@ class LightGBMEngine:
 
     name = "lightgbm"
 
-    def __init__(self, text: bytes, threads: int) -> None:
+    def __init__(self, text: bytes, threads: int, *, rounds_inputs: bool = False) -> None:
         self.version, self.threads = package_version("lightgbm"), threads
         self._library = load_library("lightgbm", "lib_lightgbm")
         self._library.LGBM_GetLastError.restype = ctypes.c_char_p
@@ -34,6 +34,9 @@ class LightGBMEngine:
         )
         self.features = self._count("LGBM_BoosterGetNumFeature")
         self.width = self._count("LGBM_BoosterGetNumClasses")
+        self._rounds_inputs = rounds_inputs
+        is_mean = b"\naverage_output\n" in text.partition(b"\nTree=")[0] + b"\n"
+        self._averaged_over = self._count("LGBM_BoosterGetCurrentIteration") if is_mean else 1
         self._bind()
 
     def _bind(self) -> None:
@@ -57,6 +60,8 @@ class LightGBMEngine:
         rows, columns = matrix.shape
         if columns != self.features:
             raise BadModel(f"The booster has {self.features} features, the signature {columns} inputs.")
+        if self._rounds_inputs:
+            matrix = matrix.astype(np.float32).astype(np.float64)
         scores = np.empty((rows, self.width))
         # Half the price of `.ctypes.data`, which builds an object for each address.
         data, out = matrix.__array_interface__["data"][0], scores.__array_interface__["data"][0]
@@ -68,6 +73,20 @@ class LightGBMEngine:
         if code:
             self._check(code)
         return scores
+
+    explains = "tree_shap"
+
+    def contributions(self, matrix: Matrix, background: Matrix) -> Matrix:
+        """TreeSHAP of the raw sum, weighted by the training rows of each node; the last of each output is the base."""
+        rows, columns = matrix.shape
+        if self._rounds_inputs:
+            matrix = matrix.astype(np.float32).astype(np.float64)
+        parts = np.empty((rows, self.width, columns + 1))
+        self._check(
+            self._many(self._booster, matrix.ctypes.data, _FLOAT64, rows, columns, _ROW_MAJOR, _CONTRIBUTIONS, 0,
+                       _ALL_TREES, self._parameters, self._length_at, parts.ctypes.data)
+        )  # fmt: skip
+        return parts / self._averaged_over  # LightGBM averages the trees of a forest's answer, and not of its parts
 
     def _count(self, function: str) -> int:
         count = ctypes.c_int()
@@ -90,4 +109,4 @@ def open_model(model: Path, options: EngineOptions) -> LightGBMEngine:
     text = model.read_bytes()
     if not text.startswith(b"tree"):
         raise BadModel(f"{model.name} is no LightGBM text model.")
-    return LightGBMEngine(text, options.threads)
+    return LightGBMEngine(text, options.threads, rounds_inputs=options.rounds_inputs)

@@ -23,6 +23,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     threads: int = 1
     method: Literal["predict_proba", "predict", "decision_function"] = "predict_proba"
     output: str | None = None
+    rounds_inputs: bool = False
+    """LightGBM's text of trees that were fitted on float32: the rows are rounded to it before they are compared."""
     trusted: tuple[str, ...] = ()
     """Types that a skops file may hold beyond those that skops itself trusts; decided where the model was registered."""
 
@@ -44,6 +46,7 @@ ENGINES = {
     "xgboost": "treadle.systems.serve.runtime.engines.xgboost",
     "sklearn": "treadle.systems.serve.runtime.engines.sklearn",
     "onnx": "treadle.systems.serve.runtime.engines.onnx",
+    "linear": "treadle.systems.serve.runtime.engines.linear",
 }
 
 

@@ -18,6 +18,7 @@ from treadle.systems.serve.runtime.errors import BadModel
 
 _NORMAL = {"type": 0, "training": False, "iteration_begin": 0, "iteration_end": 0, "strict_shape": False, "cache_id": 0}
 _CONFIG = json.dumps({**_NORMAL, "missing": math.nan}).encode()
+_CONTRIBUTIONS = json.dumps({**_NORMAL, "type": 2}).encode()
 
 
 class XGBoostEngine:
@@ -55,6 +56,36 @@ class XGBoostEngine:
         sizes = tuple(shape[at] for at in range(dimensions.value))
         # The buffer belongs to the booster until its next call: astype copies it.
         return np.ctypeslib.as_array(scores, shape=(math.prod(sizes),)).astype(np.float64).reshape(rows, -1)
+
+    explains = "tree_shap"
+
+    def contributions(self, matrix: Matrix, background: Matrix) -> Matrix:
+        """TreeSHAP of the raw sum, weighted by the training rows of each node; the last of each output is the base."""
+        rows, columns = matrix.shape
+        data, values = ctypes.c_void_p(), np.ascontiguousarray(matrix, dtype=np.float32)
+        self._check(
+            self._library.XGDMatrixCreateFromMat(
+                values.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), ctypes.c_uint64(rows), ctypes.c_uint64(columns),
+                ctypes.c_float(math.nan), ctypes.byref(data),
+            )
+        )  # fmt: skip
+        shape, dimensions = ctypes.POINTER(ctypes.c_uint64)(), ctypes.c_uint64()
+        parts = ctypes.POINTER(ctypes.c_float)()
+        try:
+            self._check(
+                self._library.XGBoosterPredictFromDMatrix(
+                    self._booster,
+                    data,
+                    _CONTRIBUTIONS,
+                    ctypes.byref(shape),
+                    ctypes.byref(dimensions),
+                    ctypes.byref(parts),
+                )
+            )
+            size = math.prod(shape[at] for at in range(dimensions.value))
+            return np.ctypeslib.as_array(parts, shape=(size,)).astype(np.float64).reshape(rows, -1, columns + 1)
+        finally:
+            self._library.XGDMatrixFree(data)
 
     def _check(self, code: int) -> None:
         if code:

@@ -110,6 +110,6 @@ def find_call(predictions: Path, prediction_id: str) -> LoggedCall | None:
         for path in segments_of(folder):
             for logged in SegmentReader(path).calls():
                 first = int.from_bytes(logged.call.first_id, "big")
-                if first <= wanted < first + logged.call.rows:
+                if first <= wanted < first + logged.call.rows and logged.call.error is None:
                     return logged
     return None

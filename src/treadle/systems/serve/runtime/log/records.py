@@ -53,6 +53,8 @@ class Context(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     width: int
     columns: tuple[LoggedColumn, ...]
     route_number: int = 0
+    is_shadow: bool = False
+    """Whether its calls are copies that answered nobody."""
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -76,6 +78,12 @@ class Call(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     unit: str | None = None
     features: str | None = None
     """The digest of the frame that the matrix was taken from."""
+    model_us: int = 0
+    """What the model itself took of the latency."""
+    shadow_of: bytes | None = None
+    """The first id of the call of which this one is a copy."""
+    error: str | None = None
+    """The code of what went wrong; then there are no scores and nobody has the ids."""
 
     @property
     def call_id(self) -> str:

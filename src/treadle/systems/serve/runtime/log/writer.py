@@ -2,7 +2,8 @@
 
 What `write()` has taken survives the death of this process at any moment: nothing acknowledged is lost on `kill -9`. A
 power cut may take the last 50 ms, the stated bound. When the disk budget is used up, or the disk refuses, the request is
-refused with 503: there is no prediction without its record.
+refused with 503: there is no prediction without its record. An operator for whom answers matter more may choose sampling:
+from four fifths of the budget on, fewer and fewer calls are recorded, and those that are not are counted.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ import contextlib
 import os
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from treadle.systems.serve.runtime.errors import LogFailed, LogFull
+from treadle.systems.serve.runtime.log.places import ShippedPlace, segment_name
 from treadle.systems.serve.runtime.log.records import CALL, CONTEXT, MAGIC, Call, Context, FrameBuffer
+
+WhenFull = Literal["refuse", "sample"]
+
+SAMPLE_FROM = 0.8
+"""The share of the budget from which on, if sampling is chosen, not every call is recorded."""
 
 SYNC_EVERY_S = 0.05
 RECOUNT_EVERY_S = 1.0
@@ -34,6 +43,10 @@ class LogFigures:
     syncs: int = 0
     refused: int = 0
     """Requests refused because they could not be logged; none was answered."""
+    dropped_rows: int = 0
+    """Predictions answered without a record, because the budget was short and sampling was chosen."""
+    shipped_bytes: int = 0
+    """Of those written, how many a shipper has landed, seen a second ago at most."""
     segments: int = 0
 
 
@@ -48,18 +61,22 @@ class PredictionLog:
         segment_bytes: int = 64 << 20,
         segment_s: float = 3600.0,
         sync_every_s: float = SYNC_EVERY_S,
+        when_full: WhenFull = "refuse",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.budget_bytes = folder, budget_bytes
         self.figures = LogFigures()
         self._segment_bytes, self._segment_s, self._sync_every_s = segment_bytes, segment_s, sync_every_s
-        self._monotonic = monotonic
+        self._monotonic, self._when_full = monotonic, when_full
+        self._shipped = ShippedPlace(folder)
         self._frames = FrameBuffer.empty()
         self._descriptor = -1
         self._at = 0
         self._opened_at = 0.0
         self._contexts: set[int] = set()
         self._retired: list[int] = []
+        self._sizes: list[int] = []
+        """Of the segments that are closed."""
         self._held_before = 0
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _hold(folder)
@@ -77,16 +94,22 @@ class PredictionLog:
 
     def admit(self) -> None:
         """Raises LogFull when the budget is used up; asked before a model is called."""
-        if self._held_before + self.figures.written_bytes >= self.budget_bytes:
+        if self._held_before + self.figures.written_bytes >= self.budget_bytes and self._when_full == "refuse":
             self.figures.refused += 1
             raise LogFull(
                 f"The prediction log holds its budget of {self.budget_bytes} bytes.",
                 why="No prediction is answered without its record.",
-                fix="Ship the log (treadle up does), or raise the budget of the endpoint's server.",
+                fix="Ship the log (treadle up does), raise the server's budget, or let it sample (--log-when-full sample).",
             )
 
     def append(self, context: Context, call: Call) -> None:
-        """Returns when the operating system has the record. Raises LogFailed, and then nothing of it is in the log."""
+        """Returns when the operating system has the record. Raises LogFailed, and then nothing of it is in the log.
+
+        Where sampling was chosen and the budget is short, it may be counted instead.
+        """
+        if self._when_full == "sample" and not self._is_kept(call):
+            self.figures.dropped_rows += call.rows
+            return
         try:
             if self._descriptor < 0 or self._is_full():
                 self._roll()
@@ -104,6 +127,11 @@ class PredictionLog:
         figures = self.figures
         figures.written_calls += 1
         figures.written_rows += call.rows
+
+    def _is_kept(self, call: Call) -> bool:
+        """Chance, by the call's id, that falls from one at four fifths of the budget to zero at all of it."""
+        left = (1.0 - self.held_bytes / self.budget_bytes) / (1.0 - SAMPLE_FROM)
+        return left >= 1.0 or zlib.crc32(call.first_id) < left * 2**32
 
     def _write(self, frame: memoryview) -> None:
         length = len(frame)
@@ -132,7 +160,7 @@ class PredictionLog:
 
     def _roll(self) -> None:
         self._retire()
-        path = self.folder / f"{self.figures.segments + 1:08d}.seg"
+        path = self.folder / segment_name(self.figures.segments + 1)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self.figures.segments += 1
         self._at, self._opened_at = 0, self._monotonic()
@@ -141,6 +169,7 @@ class PredictionLog:
     def _retire(self) -> None:
         if self._descriptor >= 0:
             self._retired.append(self._descriptor)
+            self._sizes.append(self._at)
         self._descriptor = -1
         self._contexts = set()
 
@@ -175,6 +204,7 @@ class PredictionLog:
             with contextlib.suppress(OSError):
                 total += path.stat().st_size
         self._held_before = max(0, total - written)
+        self.figures.shipped_bytes = self._shipped.bytes_of(self._sizes, written)
 
     def close(self) -> None:
         """Syncs everything and lets the folder go. No append may follow."""

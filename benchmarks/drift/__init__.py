@@ -1,0 +1,1 @@
+"""Streams with and without drift, and the rules that other tools find it by."""

@@ -1,0 +1,1 @@
+"""What lies between two snapshots: columns, rows, values by key, distributions."""

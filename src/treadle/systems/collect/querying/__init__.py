@@ -1,0 +1,1 @@
+"""SQL on snapshots: what a query names, the closed engine that carries it out, and the verbs."""

@@ -1,0 +1,1 @@
+"""Which files of datasets are kept, for whose sake, and how the rest goes."""

@@ -1,0 +1,1 @@
+"""Anomalies without a rule: a landing that is unlike those before it, found from profiles alone."""

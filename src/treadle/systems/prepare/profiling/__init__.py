@@ -1,0 +1,1 @@
+"""Profiles of snapshots: made once from their files, kept as artifacts, said in words."""

@@ -1,0 +1,1 @@
+"""Moving: existing MLflow stores are brought in, compared field by field, and written out again."""

@@ -1,0 +1,1 @@
+"""Signatures over versions in the form of OpenSSF model signing: made with a key, checked offline."""

@@ -1,0 +1,1 @@
+"""Tracking: experiments, runs of foreign clients, what they log, and the models that they log."""

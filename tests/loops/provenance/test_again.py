@@ -64,6 +64,7 @@ def verified(shop: Shop) -> Verified:
 def test_a_model_comes_out_the_same_from_recorded_code_whatever_the_files_say_now(verified: Verified) -> None:
     found = verified.answer
 
+    assert found.environment.differences == []
     assert (found.verdict, found.environment.verdict) == ("identical-bytes", "same")
     assert [(step.path, step.verdict, step.code_differs) for step in found.steps] == [
         ("train/training_rows", "identical-bytes", False),

@@ -8,7 +8,8 @@ A lone writer therefore pays for no hand-over between threads, and a crowd share
 commits, in order. A durable write commits under `FULL`, which makes all the earlier ones durable as well.
 
 **Several processes** take turns by `BEGIN IMMEDIATE` with a retry of our own: SQLite's own back-off grows to 100 ms and
-starves the unlucky, ours stays short and random. Readers use their own connections and never wait.
+starves the unlucky, ours stays short and random. Readers use their own connections and wait for no writer: only while
+another process puts the log in order, just after the file was made or left by one that died.
 """
 
 from __future__ import annotations
@@ -299,6 +300,7 @@ _HAS_VERSION = "select 1 from sqlite_master where name = 'alembic_version'"
 
 def _bring_up_to_date(store: SqliteStore, schema: Schema) -> None:
     found = _version(store._writer)
+    store._writer.execute("pragma busy_timeout=0")  # from here on it takes turns as `_begin` does
     if found == schema.version:
         return
     if found is None:
@@ -377,6 +379,7 @@ def _connect(path: Path) -> sqlite3.Connection:
                 time.sleep(0.002)
         connection.execute("pragma cache_size=-16384")
         connection.execute("pragma temp_store=memory")
+        connection.execute(f"pragma busy_timeout={_LOCK_TIMEOUT_S * 1000:.0f}")
         connection.execute(f"pragma wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.create_function("regexp", 2, found_in, deterministic=True)
     except BaseException:

@@ -167,6 +167,8 @@ def test_equal_environments_are_the_same(tmp_path: Path) -> None:
             "the blas library openblas uses the CPU kernel Zen, and used Haswell",
         ),
         ({"pools": (pool(threads=8),)}, "rebuilt", "the blas library openblas has 8 threads, and had 2"),
+        ({"pools": (pool(version="0.4"),)}, "rebuilt", "the blas library openblas is version 0.4, and was 0.3"),
+        ({"pools": (pool(), pool(version="0.4", threads=8))}, "same", ""),  # scipy has brought its own since
         ({"lock_digest": None}, "rebuilt", "the lock file is gone"),
         ({"git": None}, "same", ""),
         ({"pools": ()}, "same", ""),

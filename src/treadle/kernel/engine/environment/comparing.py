@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from treadle.kernel.engine.environment.records import Comparison, Environment
+from treadle.kernel.engine.environment.records import Comparison, Environment, ThreadPool
 
 
 def compare(recorded: Environment, now: Environment) -> Comparison:
@@ -60,20 +60,32 @@ def _settings(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
 
 
 def _pools(recorded: Environment, now: Environment) -> Iterator[str]:
-    """Thread pools are compared only where both records have them: they are known once numpy is imported."""
-    if not recorded.pools or not now.pools:
-        return
-    old = {(each.role, each.library): each for each in recorded.pools}
-    new = {(each.role, each.library): each for each in now.pools}
+    """Thread pools are known once their library is loaded: numpy and scipy each bring an OpenBLAS of their own. So a
+    library is compared with itself, version by version, and one that only one record has seen says nothing."""
+    old, new = _by_library(recorded), _by_library(now)
     for key in sorted(old.keys() & new.keys()):
         before, after = old[key], new[key]
         name = f"{key[0]} library {key[1]}"
-        if before.version != after.version:
-            yield f"the {name} is version {after.version or 'unknown'}, and was {before.version or 'unknown'}"
-        if before.kernel != after.kernel:
-            yield f"the {name} uses the CPU kernel {after.kernel or 'unknown'}, and used {before.kernel or 'unknown'}"
-        if before.threads != after.threads:
-            yield f"the {name} has {after.threads} threads, and had {before.threads}"
+        shared = sorted(before.keys() & after.keys())
+        if not shared:
+            yield f"the {name} is version {_listed(after)}, and was {_listed(before)}"
+        for version in shared:
+            was, is_now = before[version], after[version]
+            if was.kernel != is_now.kernel:
+                yield f"the {name} uses the CPU kernel {is_now.kernel or 'unknown'}, and used {was.kernel or 'unknown'}"
+            if was.threads != is_now.threads:
+                yield f"the {name} has {is_now.threads} threads, and had {was.threads}"
+
+
+def _by_library(environment: Environment) -> dict[tuple[str, str], dict[str, ThreadPool]]:
+    found: dict[tuple[str, str], dict[str, ThreadPool]] = {}
+    for pool in environment.pools:
+        found.setdefault((pool.role, pool.library), {})[pool.version] = pool
+    return found
+
+
+def _listed(versions: Iterable[str]) -> str:
+    return ", ".join(version or "unknown" for version in sorted(versions))
 
 
 def _lock(old: str | None, new: str | None) -> str:

@@ -231,13 +231,14 @@ def _work(home: house.House, n: int, run: str | None, manner: Manner, told: _Tel
             told(span=time.monotonic() - began, calls=seams.count)
     else:
         ended = _drive(home, n, run, manner)
-    told(run=ended.id, status=ended.status)
     if ended.status == "done":
         witness.say("finished", ended.id)
-        told(value=ended.value)
-    elif ended.status not in ("waiting", "failed"):
+        told(run=ended.id, status=ended.status, value=ended.value)
+        return
+    told(run=ended.id, status=ended.status)
+    if ended.status not in ("waiting", "failed"):
         raise AssertionError(f"the run is {ended.status}: {ended.error!r}")
-    elif ended.status == "failed" and manner.kind != "workers":
+    if ended.status == "failed" and manner.kind != "workers":
         raise AssertionError("the run has failed") from ended.error
 
 

@@ -67,6 +67,22 @@ def test_scikit_learn(tmp_path: Path) -> None:
     check(open_engine("sklearn", path, EngineOptions(trusted=trusted, method="predict")), estimator.predict(X))
 
 
+def test_a_call_leaves_the_threads_of_its_process_as_they_were(tmp_path: Path) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from skops.io import dump, get_untrusted_types
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    dump(HistGradientBoostingClassifier(max_iter=2).fit(X, Y), tmp_path / "model.skops")
+    trusted = tuple(get_untrusted_types(file=tmp_path / "model.skops"))
+
+    with threadpool_limits(2):
+        before = threadpool_info()
+        open_engine("sklearn", tmp_path / "model.skops", EngineOptions(trusted=trusted)).predict(X)
+        after = threadpool_info()
+
+    assert after == before
+
+
 def test_scikit_learn_loads_no_type_that_nobody_trusts(tmp_path: Path) -> None:
     from sklearn.preprocessing import FunctionTransformer
     from skops.io import dump

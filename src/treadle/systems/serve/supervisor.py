@@ -19,6 +19,9 @@ import msgspec
 from treadle.systems.serve.errors import ServerDidNotStart
 from treadle.systems.serve.runtime.announcement import Announcement
 
+NARROW_POOLS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""A model server answers a row on one thread; whoever starts it may say otherwise in the environment."""
+
 
 @dataclass(slots=True)
 class ServerProcess:
@@ -58,6 +61,7 @@ class ServerProcess:
             with (serving / "server.log").open("ab") as log:
                 process = subprocess.Popen(
                     command,
+                    env={**NARROW_POOLS, **os.environ},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -12,7 +12,7 @@ from treadle.kernel.store import Store
 from treadle.kernel.store.sqlite import SqliteStore
 from treadle.migrations import schema
 from treadle.testing import embedded_store
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def sqlite_store(tmp_path: Path) -> Iterator[SqliteStore]:
 @pytest.fixture
 def postgres_store() -> Iterator[PostgresStore]:
     """A fresh store on a real PostgreSQL."""
-    with postgres_database() as url:
+    with postgres_store_database() as url:
         store = open_postgres(url, schema())
         yield store
         store.close()

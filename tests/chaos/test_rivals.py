@@ -18,14 +18,14 @@ from tests.architecture.tree import ROOT
 from tests.chaos import rivals, witness
 from tests.chaos.house import House
 from treadle.ground.clock import system_clock
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 TICKS = 6
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with postgres_database() as found:
+    with postgres_store_database() as found:
         yield found
 
 

@@ -171,7 +171,6 @@ def test_run_again_it_answers_what_it_answered_and_predicts_nothing_twice(report
     assert {name: value for name, value in again.items() if name not in changing} == {
         name: value for name, value in report.items() if name not in changing
     }
-    assert again["seconds"] < 15
 
 
 def test_json_is_the_report_with_the_places_and_the_commands(home, again):

@@ -9,14 +9,14 @@ import psycopg
 
 from tests.faces.mlflow.serving import serving
 from treadle.kernel.governance.identity.records import AddUser, CreateToken
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 WAITS = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 RUN = {"experiment_id": "0", "start_time": 1}
 
 
 def test_clients_log_at_once_and_users_are_asked_who_they_are(tmp_path: Path) -> None:
-    with postgres_database() as url, serving(tmp_path / "home", store=url) as house:
+    with postgres_store_database() as url, serving(tmp_path / "home", store=url) as house:
         made = house.http.post("/api/2.0/mlflow/runs/create", json=RUN)
         run = made.json()["run"]["info"]["run_id"]
 
@@ -44,7 +44,7 @@ def test_clients_log_at_once_and_users_are_asked_who_they_are(tmp_path: Path) ->
 
 def test_a_row_that_another_process_holds_holds_up_its_own_request_alone(tmp_path: Path) -> None:
     """The event loop answers small requests by itself; the one that would have to wait goes on in a thread."""
-    with postgres_database() as url, serving(tmp_path / "home", store=url) as house:
+    with postgres_store_database() as url, serving(tmp_path / "home", store=url) as house:
         run = house.http.post("/api/2.0/mlflow/runs/create", json=RUN).json()["run"]["info"]["run_id"]
         point = {"run_id": run, "key": "loss", "value": 1, "timestamp": 1, "step": 1}
         assert house.http.post("/api/2.0/mlflow/runs/log-metric", json=point).status_code == 200

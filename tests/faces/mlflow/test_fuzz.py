@@ -21,7 +21,7 @@ from tests.faces.mlflow.serving import serving
 from treadle.faces.api.mlflow.dispatch import all_routes
 from treadle.faces.api.mlflow.exchange import Answer, Exchange, Route
 from treadle.faces.api.mlflow.routing import _PARAMETER, Table
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 ROUTES = [route for route in all_routes() if "_refusal" not in route.handler.__qualname__]
 NAMES = [f"{route.method} {route.path}" for route in ROUTES]
@@ -282,7 +282,7 @@ def test_texts_that_no_store_takes_and_bottomless_values_are_the_request_s_fault
 
 @pytest.mark.parametrize("text", ["a\x00b", HALF_PAIR])
 def test_over_http_and_on_postgresql_too(tmp_path: Path, text: str) -> None:
-    with postgres_database() as url, serving(tmp_path / "home", store=url) as house:
+    with postgres_store_database() as url, serving(tmp_path / "home", store=url) as house:
         run = house.http.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}).json()
         id = run["run"]["info"]["run_id"]
 

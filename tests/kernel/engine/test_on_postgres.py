@@ -25,12 +25,12 @@ from treadle.kernel.engine.publishing import publish
 from treadle.kernel.engine.scheduler import Firing, Scheduler
 from treadle.kernel.store.sql import parse
 from treadle.migrations import schema
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with postgres_database() as found:
+    with postgres_store_database() as found:
         yield found
 
 

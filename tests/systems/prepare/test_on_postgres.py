@@ -14,11 +14,11 @@ from treadle.systems.collect import NamedDataset
 from treadle.systems.collect.records import RestoreSnapshot
 from treadle.systems.prepare.errors import AlreadyDecided
 from treadle.systems.prepare.records import DiscardRows, ListIncidents, ListQuarantine, ReleaseRows
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 
 def test_a_row_goes_through_quarantine_and_comes_back_on_postgres(tmp_path: Path) -> None:
-    with postgres_database() as url:
+    with postgres_store_database() as url:
         shop = open_workshop(tmp_path, open_postgres(url, schema()))
         shop.publish("weather", WEATHER)
         [landing] = shop.datasets.land(ADA, "weather", weather([1, 2, 3], [9, 1048, 12]), key="monday")

@@ -27,6 +27,8 @@ from treadle.kernel.artifacts.spool import Spool, Write, copy_into, is_recent, s
 
 _HEX = set(string.hexdigits.lower())
 _ASIDE = ".aside"
+_LOOKS = 4
+"""How often a blob is looked for: each clean-up that runs beside may have it set aside once after it was put anew."""
 
 
 class LocalBlobs:
@@ -214,10 +216,10 @@ class LocalBlobs:
         return place
 
     def _opened(self, digest: str, buffering: int = -1) -> BinaryIO:
-        try:
-            return self._found(digest).open("rb", buffering)
-        except FileNotFoundError:  # set aside since; whoever looks again brings it back
-            return self._found(digest).open("rb", buffering)
+        for _ in range(_LOOKS):
+            with contextlib.suppress(FileNotFoundError):  # set aside since; whoever looks again brings it back
+                return self._found(digest).open("rb", buffering)
+        raise not_found(digest, str(self.root))
 
     def _standing(self, digest: str) -> Path | None:
         """Where the blob is, if it is. One that a clean-up has set aside to look at its age gets its name back here.
@@ -226,12 +228,13 @@ class LocalBlobs:
         what it would have removed, the next one does.
         """
         place = self._place(digest)
-        if place.exists():
-            return place
-        for entry in _entries(self.root / "tmp"):
-            if entry.name.endswith(_ASIDE) and entry.name.startswith(digest.removeprefix("sha256:")):
-                with contextlib.suppress(FileNotFoundError):
-                    self._bring_back(digest, Path(entry.path))
+        for _ in range(_LOOKS):
+            if place.exists():
+                return place
+            for entry in _entries(self.root / "tmp"):
+                if entry.name.endswith(_ASIDE) and entry.name.startswith(digest.removeprefix("sha256:")):
+                    with contextlib.suppress(FileNotFoundError):
+                        self._bring_back(digest, Path(entry.path))
         return place if place.exists() else None
 
 

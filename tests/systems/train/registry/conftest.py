@@ -10,7 +10,7 @@ import pytest
 from tests.systems.train.registry.house import House
 from treadle.assembly import Workspace
 from treadle.ground.settings import load
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -21,7 +21,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
             yield House(workspace)
         return
     with (
-        postgres_database() as url,
+        postgres_store_database() as url,
         Workspace(load({**flags, "store": url}, environ={}, folder=tmp_path), actor="ada") as workspace,
     ):
         yield House(workspace)

@@ -16,7 +16,7 @@ from treadle.kernel.store import Store
 from treadle.migrations import schema
 from treadle.systems.train.tracking.metrics import MetricsOfRun
 from treadle.testing import embedded_store
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 WRITERS = 4
 CALLS = 60
@@ -30,7 +30,7 @@ def placed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
         yield str(tmp_path / "treadle.db"), store
         store.close()
         return
-    with postgres_database() as url:
+    with postgres_store_database() as url:
         store = open_postgres(url, schema())
         yield url, store
         store.close()

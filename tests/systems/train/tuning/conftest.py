@@ -9,7 +9,7 @@ import pytest
 
 from tests.systems.train.tuning.opening import Opened, forget
 from treadle.systems.train.tuning.optuna_storage import OptunaStorage
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -19,7 +19,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield str(tmp_path / "treadle.db")
         forget(str(tmp_path / "treadle.db"))
     else:
-        with postgres_database() as url:
+        with postgres_store_database() as url:
             yield url
             forget(url)
 

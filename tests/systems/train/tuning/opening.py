@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +46,18 @@ def studies_on(store: Store) -> Studies:
     return Studies(store, events, system_clock, TrackedTrials(store, experiments, runs, system_clock, new_id))
 
 
-@cache
+_stores: dict[tuple[str, int], Store] = {}
+
+
 def store_at(place: str, pid: int) -> Store:
     """The store of a file or a URL."""
-    return open_postgres(place, schema()) if "://" in place else open_sqlite(Path(place), schema())
+    if (place, pid) not in _stores:
+        opened = open_postgres(place, schema()) if "://" in place else open_sqlite(Path(place), schema())
+        _stores[place, pid] = opened
+    return _stores[place, pid]
 
 
 def forget(place: str) -> None:
     """Closes the store of a place in this process."""
-    store_at(place, os.getpid()).close()
+    if (store := _stores.pop((place, os.getpid()), None)) is not None:
+        store.close()

@@ -27,7 +27,7 @@ from treadle.systems.train.webhooks.errors import AddressRefused, SealBroken, We
 from treadle.systems.train.webhooks.posting import Reply
 from treadle.systems.train.webhooks.sealed import Seal, home_key
 from treadle.systems.train.webhooks.service import CreateWebhook, TestWebhook, UpdateWebhook, WebhookNamed
-from treadle.testing.postgres import postgres_database
+from treadle.testing.postgres import postgres_store_database
 
 OPEN = {"TREADLE_ALLOW_PRIVATE_WEBHOOKS": "true", "TREADLE_ALLOW_HTTP_WEBHOOKS": "true"}
 SECRET = "correct horse battery staple"
@@ -38,7 +38,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     with contextlib.ExitStack() as stack:
         flags: dict[str, object] = {"home": tmp_path / "home"}
         if request.param == "postgresql":
-            flags["store"] = stack.enter_context(postgres_database())
+            flags["store"] = stack.enter_context(postgres_store_database())
         settings = load(flags, environ=OPEN, folder=tmp_path)
         yield House(stack.enter_context(Workspace(settings, actor="ada")))
 

@@ -76,15 +76,15 @@ def _name_of(url: str) -> str:
 def _with_tables() -> str:
     import psycopg
 
-    from treadle.backends.postgres import open_postgres
     from treadle.migrations import schema
 
     url = _created(server_url())
-    open_postgres(url, schema()).close()
-    if not _objects_of_a_store:
-        with psycopg.connect(url) as connection:
+    with psycopg.connect(url) as connection:
+        for statement in schema().statements("postgresql"):
+            connection.execute(statement)
+        if not _objects_of_a_store:
             _objects_of_a_store.update(_objects(connection))
-        atexit.register(_drop_spare)
+            atexit.register(_drop_spare)
     return url
 
 

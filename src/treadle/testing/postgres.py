@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from treadle.ground.ids import new_id
+from treadle.migrations import schema
 
 if TYPE_CHECKING:
     import psycopg
@@ -75,8 +76,6 @@ def _name_of(url: str) -> str:
 
 def _with_tables() -> str:
     import psycopg
-
-    from treadle.migrations import schema
 
     url = _created(server_url())
     with psycopg.connect(url) as connection:

@@ -67,6 +67,8 @@ def _rest_words() -> Iterator[str]:
     yield "  (`Inference-Header-Content-Length`), or as a raw body that is the one input (that header is 0)."
     yield f"- Where all inputs share a numeric type, one tensor `{MATRIX_INPUT}` of shape [-1, columns] may stand for them; the"
     yield "  metadata says so as `matrix_input`. `optional_inputs` names what any request may carry beside its model's inputs."
+    yield "- Where the server reads the features (`feature_service` in the metadata), the inputs are entity keys and values on demand,"
+    yield "  each with its `role`; a store that does not answer in time is a 503, or a prediction from nulls, as the endpoint says."
     yield f"- Bodies may be packed (gzip, deflate); answers from {PACK_FROM_BYTES} bytes on are, where `Accept-Encoding` allows it."
     yield '- Every refusal is `{"error": "..."}` with a 4xx, or 503 and `Retry-After`. HEAD is GET without the body.'
     yield "- `max_batch_size` in the configuration is 0: shapes say the rows themselves."

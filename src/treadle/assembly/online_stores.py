@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from treadle.systems.features.online.ports import OnlineStore
+    from treadle.systems.features.online.reader import Vectors
     from treadle.systems.features.online.served import ServedLog
 
 
@@ -70,3 +74,37 @@ class OnlineStores:
 
         path = self._folder / f"{project}.db"
         return SqliteOnlineStore(path, read_only=self._read_only, timeout_s=self._timeout_s or 30.0)
+
+
+class ProjectReader:
+    """Reads the vectors of one project in a model server, and notes a share of them as the services do."""
+
+    def __init__(self, stores: OnlineStores, project: str, timeout_s: float) -> None:
+        from treadle.systems.features.online.reader import FeatureReader
+
+        self._stores, store = stores, stores.of(project)
+        self._reader, self._served = FeatureReader(store, timeout_s=timeout_s), stores.served(project)
+        self.is_local = not store.capabilities.is_shared
+
+    def read(self, service: str, entities: Sequence[Mapping[str, Any]]) -> Vectors:
+        """The vectors as they are now. Raises NotMaterialized, EntityRefused."""
+        served_at = time.time_ns() // 1000
+        found = self._reader.read(service, entities)
+        self._served.note(found, entities, served_at)
+        return found
+
+    def close(self) -> None:
+        """Gives back the store."""
+        self._stores.close()
+
+
+def reader_opener(folder: Path) -> Callable[[str, float], ProjectReader]:
+    """Opens the reader of a project with a time limit in seconds, in a process that has no workspace: the settings
+    `online_store` and `served_share` come from the environment (nothing is noted without it), embedded stores lie in the folder."""
+    url = os.environ.get("TREADLE_ONLINE_STORE", "")
+    share = float(os.environ.get("TREADLE_SERVED_SHARE") or 0.0)
+
+    def open_reader(project: str, timeout_s: float) -> ProjectReader:
+        return ProjectReader(OnlineStores(url, folder, share, read_only=True, timeout_s=timeout_s), project, timeout_s)
+
+    return open_reader

@@ -322,9 +322,12 @@ class Workspace(Kernel):
 
     @cached_property
     def endpoints(self) -> Endpoints:
+        from treadle.systems.features.online.offered import OfferedServices
         from treadle.systems.serve.service import Endpoints
 
-        return Endpoints(self.store, self.refs, self.events, self.servable, self.serving_area, self.clock, self.new_id)
+        features = OfferedServices(self.online_stores.of)
+        parts = (self.store, self.refs, self.events, self.servable, self.serving_area, self.clock, self.new_id)
+        return Endpoints(*parts, features)
 
     @cached_property
     def traffic(self) -> Traffic:
@@ -494,7 +497,9 @@ class Workspace(Kernel):
         from treadle.systems.serve.supervisor import ServerProcess
 
         self.endpoints.reconcile(self.project)
-        server = ServerProcess.start(self.serving_area(self.project), host=host, port=port)
+        server = ServerProcess.start(
+            self.serving_area(self.project), host=host, port=port, environment=self.environment()
+        )
         try:
             yield server
         finally:

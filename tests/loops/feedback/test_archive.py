@@ -29,6 +29,7 @@ def land(space: td.Workspace, endpoint: str, made: list[tuple[str, datetime, str
     frame = pl.DataFrame({"prediction_id": ids, "recorded_at": times, "event_at": times, "entity": entities})
     same = {"endpoint": endpoint, "model": "m", "model_version": "1"}
     frame = frame.with_columns(**{name: pl.lit(text) for name, text in same.items()}, revision=1, output=0.5)
+    frame = frame.with_columns(call_id=pl.col("prediction_id"), row_in_call=pl.lit(0))
     space.archive.land(endpoint, frame.to_arrow(), f"first-{endpoint}")
 
 
@@ -54,3 +55,13 @@ def test_pages_follow_each_other_without_a_gap(home):
 
     assert [one.prediction_id for one in (*first.items, *second.items)] == [f"pred_{n}" for n in (5, 4, 3, 2, 1, 0)]
     assert second.next is None
+
+
+def test_what_a_shadow_said_is_found_by_its_id(home):
+    frame = pl.DataFrame({"prediction_id": ["pred_s"], "call_id": ["call_s"], "row_in_call": [0], "event_at": [START]})
+    home.archive.land("late", frame.to_arrow(), "shadow-1", "shadows")
+
+    found = home.archive.call_of("pred_s")
+
+    assert found is not None
+    assert found["call_id"].to_pylist() == ["call_s"]

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from treadle.ground.ids import new_id
 from treadle.systems.serve.runtime.app import ServingApp
 from treadle.systems.serve.runtime.endpoints import RouteTable
 from treadle.systems.serve.runtime.grpc_methods import GrpcMethods
 from treadle.systems.serve.runtime.guard import Guard
 from treadle.systems.serve.runtime.inference import Inference
+from treadle.systems.serve.runtime.keyed import Features, OpenReader
 from treadle.systems.serve.runtime.log import PredictionLog
 from treadle.systems.serve.runtime.metrics import Metrics
 from treadle.systems.serve.runtime.protocol import Protocol
@@ -70,9 +72,9 @@ class Faces:
 
 
 @contextmanager
-def faces(serving: Path) -> Iterator[Faces]:
+def faces(serving: Path, open_reader: OpenReader | None = None) -> Iterator[Faces]:
     """Both faces over a serving area, whose clients may not load and unload."""
-    log, metrics = PredictionLog(serving / "predictions" / "srv_1"), Metrics()
+    log, metrics = PredictionLog(serving / "predictions" / new_id("srv")), Metrics()
     with ThreadPoolExecutor(1) as models, ThreadPoolExecutor(1) as loader, ThreadPoolExecutor(1) as shadows:
         table = RouteTable(serving, "srv_1")
         for name in table.changed():
@@ -80,11 +82,13 @@ def faces(serving: Path) -> Iterator[Faces]:
             assert endpoint is not None, table.failures
             table.swap(endpoint)
         protocol, repository = Protocol(table), Repository(table, loader, is_controlled=False)
-        inference = Inference(log, metrics, models, Shadowing(log, metrics, shadows))
+        features = Features(open_reader, metrics.features_read)
+        inference = Inference(log, metrics, models, Shadowing(log, metrics, shadows), features)
         app = ServingApp(protocol, repository, inference, log, metrics, Guard(), Rates())
         try:
             yield Faces(app, GrpcMethods(protocol, repository, inference, metrics, Rates()))
         finally:
+            features.close()
             log.close()
 
 

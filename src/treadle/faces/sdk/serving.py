@@ -19,11 +19,13 @@ def deploy(
     share: float = 1.0,
     allow_backdating: bool | None = None,
     threads: int = 1,
+    features: str | None = None,
     reason: str = "",
 ) -> Endpoint:
     """Gives a version a share of an endpoint's traffic; servers follow within a second, without a failed request.
 
-    The model is loaded and its probe answered before anything moves. In a resumed run the recorded deployment is
+    features: the feature service whose online values the server reads by the keys of a request; None stays as it was,
+    an empty one lets requests bring the vectors. The model is loaded and its probe answered before anything moves. In a resumed run the recorded deployment is
     answered, and its route document written again if it was lost. Raises BadDeployment, BadModel.
     """
     from treadle.systems.serve import DeployEndpoint, EndpointNamed
@@ -36,6 +38,7 @@ def deploy(
         share=share,
         threads=threads,
         allow_backdating=allow_backdating,
+        features=features,
         reason=reason,
     )
     prepared: list[Any] = []

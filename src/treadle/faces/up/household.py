@@ -86,7 +86,8 @@ class Household:
     def _start_server(self, port: int) -> ServerProcess:
         workspace = self._workspace
         grpc_port = workspace.settings.serve_grpc_port
-        return ServerProcess.start(workspace.serving_area(workspace.project), port=port, grpc_port=grpc_port)
+        area, environment = workspace.serving_area(workspace.project), workspace.environment()
+        return ServerProcess.start(area, port=port, grpc_port=grpc_port, environment=environment)
 
     def _look_after_models(self) -> None:
         if self._serves or self._has_endpoints():

@@ -65,7 +65,7 @@ class LandedPredictions:
     def call_of(self, prediction_id: str) -> pa.Table | None:
         """All rows of the call that made a prediction."""
         for summary in self._datasets.list(self._caller):
-            if summary.name.startswith(PREFIX):
+            if summary.name.startswith(("predictions.", "shadows.")):
                 found = self._find(summary.name, prediction_id)
                 if found is not None:
                     return found

@@ -10,13 +10,14 @@ from treadle.ground.errors import NotFound, TreadleError
 from treadle.kernel.catalog import Run
 from treadle.kernel.vocabulary.datasets import RowId, Snapshot
 from treadle.loops.provenance.frames import FeatureFrames, Unfound, differences, row_of
+from treadle.loops.provenance.keyed import KeyedVectors
 from treadle.loops.provenance.pinned import pinned_snapshots
 from treadle.loops.provenance.records import Node
 from treadle.loops.provenance.registered import only_service_over, registered_service
 from treadle.loops.provenance.upward import Upward
 from treadle.loops.provenance.words import bare, moment, short
 from treadle.systems.features.views import FeatureService, FeatureView
-from treadle.systems.serve import EndpointNamed, PredictionNamed, PredictionRecord
+from treadle.systems.serve import EndpointNamed, KeyedPrediction, PredictionNamed, PredictionRecord, ServedView
 from treadle.systems.train import ModelVersion
 
 _ROW_COLUMNS = ("_landing", "_row")
@@ -92,6 +93,8 @@ class PredictionStory:
     def _features(self, record: PredictionRecord, version: ModelVersion | None) -> Node:
         inputs = {name: bare(value) for name, value in record.inputs.items()}
         as_of = {} if record.feature_as_of is None else {"as of": moment(record.feature_as_of)}
+        if record.keyed is not None:
+            return self._keyed(record, record.keyed)
         if record.features is None:
             note = "The request did not say from which frame its values were taken, so the walk ends here."
             return Node(
@@ -127,6 +130,45 @@ class PredictionStory:
             kind="features", id=record.features, title=title, relation="from", facts={**as_of, **shown},
             children=children, note=" ".join(notes),
         )  # fmt: skip
+
+    def _keyed(self, record: PredictionRecord, keyed: KeyedPrediction) -> Node:
+        """The vector that the server read by key: each view as of its moment, with the raw rows under it."""
+        service = KeyedVectors(self._up.sources, self._up.caller).service(keyed)
+        facts: dict[str, Any] = {"asked for": ", ".join(f"{name}={bare(each)}" for name, each in keyed.asked.items())}
+        note = ""
+        children: list[Node] = []
+        if isinstance(service, Unfound):
+            note = service.reason
+        else:
+            children = [self._served_view(record, keyed, service, part) for part in keyed.views]
+        if not keyed.views:
+            note = "The online store did not answer in time, so the vector was made of nulls."
+        shown = {name: bare(value) for name, value in record.inputs.items() if not _is_in(children, name)}
+        return Node(
+            kind="features", id=keyed.digest, title=f"{len(record.inputs)} values of service {keyed.service}",
+            relation="from", facts={**facts, **shown}, children=children, note=note,
+        )  # fmt: skip
+
+    def _served_view(
+        self, record: PredictionRecord, keyed: KeyedPrediction, service: FeatureService, part: ServedView
+    ) -> Node:
+        import polars as pl
+
+        view = next(view for view in service.views if view.name == part.view)
+        title = f"{view.name} of {view.dataset} version {part.version}"
+        if part.as_of is None:
+            return Node(kind="feature view", id="", title=title, relation="view", note="It did not answer in time.")
+        try:
+            snapshot = self._up.sources.datasets.snapshot(self._up.project, view.dataset, str(part.version))
+            keys = service.entity_columns
+            entity = pl.DataFrame([{**{key: keyed.asked[key] for key in keys}, "as_of": part.as_of}])
+            found = self._up.sources.features.training_set(
+                self._up.caller, entity, [view], as_of="as_of", at={view.dataset: snapshot.id}, with_rows=True
+            )
+        except TreadleError as error:
+            return Node(kind="feature view", id="", title=title, relation="view", note=" ".join(error.sentences()))
+        told = self._view(view, found.table.to_pylist()[0], record, service, snapshot, keys)
+        return replace(told, facts={**told.facts, "answered": part.status, "as of": moment(part.as_of)})
 
     def _views(
         self,

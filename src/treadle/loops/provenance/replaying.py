@@ -7,9 +7,10 @@ from treadle.kernel.catalog import LineageRows
 from treadle.kernel.engine.rerunning import Wanted
 from treadle.loops.provenance.again import Again
 from treadle.loops.provenance.frames import FeatureFrames, Unfound, differences, row_of
+from treadle.loops.provenance.keyed import KeyedVectors
 from treadle.loops.provenance.records import PredictionReplay, ReplayedPart, ValueDifference
 from treadle.loops.provenance.sources import Sources
-from treadle.systems.serve import PredictionNamed, PredictionRecord
+from treadle.systems.serve import KeyedPrediction, PredictionNamed, PredictionRecord
 
 TOLERANCE = 1e-6
 
@@ -30,6 +31,8 @@ class Replaying:
         return PredictionReplay(prediction=prediction_id, model=model, features=self._features(record))
 
     def _features(self, record: PredictionRecord) -> ReplayedPart:
+        if record.keyed is not None:
+            return self._keyed(record, record.keyed)
         if record.features is None:
             return _not("The request did not say from which frame its values were taken.")
         with self._sources.store.read() as reader:
@@ -63,6 +66,22 @@ class Replaying:
             largest_difference=largest,
             differences=unlike,
             run=done.run,
+        )
+
+    def _keyed(self, record: PredictionRecord, keyed: KeyedPrediction) -> ReplayedPart:
+        """The vector that the server read, computed again as of the moments that were logged."""
+        row = KeyedVectors(self._sources, self._again.caller).again(keyed)
+        if isinstance(row, Unfound):
+            return _not(row.reason)
+        unlike = differences(record, row)
+        if not unlike:
+            return ReplayedPart(verdict="identical")
+        largest = _largest(unlike)
+        return ReplayedPart(
+            verdict="within tolerance" if largest is not None and largest <= TOLERANCE else "different",
+            reason=f"The views of {keyed.service} give other values for {len(unlike)} of {len(record.inputs)} inputs now.",
+            largest_difference=largest,
+            differences=unlike,
         )
 
 

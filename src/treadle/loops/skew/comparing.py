@@ -12,9 +12,9 @@ import polars as pl
 
 from treadle.ground.clock import from_micros
 from treadle.ground.errors import NotFound
-from treadle.loops.skew.recomputing import Asked, Recomputing
 from treadle.loops.skew.records import Cause, FeatureSkew, SkewExample
 from treadle.systems.features.online.reader import EXPIRED, UNAVAILABLE
+from treadle.systems.features.online.recomputing import Asked, Recomputing
 from treadle.systems.features.online.served import ServedVector, as_text, for_json
 from treadle.systems.features.views import FeatureView
 

@@ -12,8 +12,8 @@ from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Store, Transaction
 from treadle.loops.skew.comparing import ViewComparison, parts_of
 from treadle.loops.skew.demanded import compare_demands
-from treadle.loops.skew.recomputing import Recomputing
 from treadle.loops.skew.records import CheckSkew, FeatureSkew, SkewReport
+from treadle.systems.features.online.recomputing import Recomputing
 from treadle.systems.features.online.served import ServedLog, ServedVector
 from treadle.systems.features.ports import LandingTimes, SnapshotSource
 from treadle.systems.features.registered import Registered

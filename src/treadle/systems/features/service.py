@@ -70,7 +70,7 @@ class Features:
     ) -> None:
         """engines: where else joins can be carried out, by name."""
         self._store, self._refs, self._artifacts, self._clock = store, refs, artifacts, clock
-        self._source, self._landings, self._rows = source, landings, ArtifactRows()
+        self.source, self._landings, self._rows = source, landings, ArtifactRows()
         self._engines = dict(engines or {})
 
     def register(self, caller: Caller, definition: FeatureView | OnDemandView | FeatureService) -> Definition:
@@ -142,7 +142,7 @@ class Features:
         check_distinct(chosen)
         pinned: dict[str, Snapshot] = {}
         for dataset in sorted({view.dataset for view in stored}):
-            pinned[dataset] = self._source.snapshot(caller.project, dataset, (at or {}).get(dataset))
+            pinned[dataset] = self.source.snapshot(caller.project, dataset, (at or {}).get(dataset))
         frames = {dataset: self._read(caller.project, pinned[dataset], stored) for dataset in pinned}
         wanted = features or named
         if on == HERE:
@@ -180,7 +180,7 @@ class Features:
         Raises MissingColumn.
         """
         using = [view for view in views if view.dataset == snapshot.dataset]
-        rows = self._source.scan(project, snapshot)
+        rows = self.source.scan(project, snapshot)
         held = rows.collect_schema().to_frame()
         for view in using:
             require(held, view.columns, f"dataset {view.dataset!r} (view {view.name!r})")

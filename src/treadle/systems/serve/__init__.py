@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from treadle.systems.serve.predictions import Predictions as Predictions
     from treadle.systems.serve.records import Endpoint as Endpoint
     from treadle.systems.serve.records import EndpointSheet as EndpointSheet
+    from treadle.systems.serve.records import KeyedPrediction as KeyedPrediction
     from treadle.systems.serve.records import PredictionRecord as PredictionRecord
     from treadle.systems.serve.records import Replay as Replay
     from treadle.systems.serve.records import Revision as Revision
     from treadle.systems.serve.records import Route as Route
+    from treadle.systems.serve.records import ServedView as ServedView
     from treadle.systems.serve.records import Shipped as Shipped
     from treadle.systems.serve.service import DeployEndpoint as DeployEndpoint
     from treadle.systems.serve.service import EndpointNamed as EndpointNamed
@@ -39,12 +41,23 @@ _HOME_OF = {
     **dict.fromkeys(("ModelSource", "PredictionArchive", "PredictionSink", "ServableModel"), "ports"),
     **dict.fromkeys(("PredictionNamed", "Predictions"), "predictions"),
     **dict.fromkeys(
-        ("Endpoint", "EndpointSheet", "PredictionRecord", "Replay", "Revision", "Route", "Shipped"), "records"
+        (
+            "Endpoint",
+            "EndpointSheet",
+            "KeyedPrediction",
+            "PredictionRecord",
+            "Replay",
+            "Revision",
+            "Route",
+            "ServedView",
+        ),
+        "records",
     ),
     **dict.fromkeys(("DeployEndpoint", "EndpointNamed", "Endpoints", "RollBackEndpoint"), "service"),
     **dict.fromkeys(("DrainTraffic", "ShadowTraffic", "SplitTraffic", "Traffic"), "traffic"),
     "PredictionShipper": "shipping",
     "ServerProcess": "supervisor",
+    "Shipped": "records",
 }
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605

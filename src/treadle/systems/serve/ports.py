@@ -43,6 +43,30 @@ class ModelSource(Protocol):
         ...
 
 
+class OfferedService(Protocol):
+    """A feature service that is online. features: datatype of the protocol by name; None where it is known only once it is
+    computed, empty where no model takes such a value. keys: entity column and datatype."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> Digest: ...
+    @property
+    def features(self) -> Mapping[str, str | None]: ...
+    @property
+    def keys(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def inputs(self) -> Sequence[str]: ...
+
+
+class FeatureServices(Protocol):
+    """The feature services of a project, as serving sees them."""
+
+    def get(self, project: str, name: str) -> OfferedService:
+        """The newest version that is online. Raises NotFound."""
+        ...
+
+
 class PredictionSink(Protocol):
     """Where shipped predictions go."""
 

@@ -7,15 +7,17 @@ model gave. Nothing is rounded on the way, so a call can be run again from its r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from treadle.systems.serve.records import LandingKind
-from treadle.systems.serve.runtime.log import Call, Context, LoggedCall
+from treadle.ground.clock import from_micros
+from treadle.systems.serve.records import KeyedPrediction, LandingKind, ServedView
+from treadle.systems.serve.runtime.log import Call, Context, Keyed, LoggedCall
 from treadle.systems.serve.runtime.prediction_ids import texts
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Layout:
     kind: LandingKind
     columns: tuple[tuple[str, str], ...]
     width: int
+    is_keyed: bool = False
 
 
 def layout_of(logged: LoggedCall) -> Layout:
@@ -49,7 +52,7 @@ def layout_of(logged: LoggedCall) -> Layout:
     context, call = logged.context, logged.call
     kind: LandingKind = "failures" if call.error is not None else "shadows" if context.is_shadow else "predictions"
     columns = tuple((column.name, column.datatype) for column in context.columns)
-    return Layout(context.endpoint, kind, columns, context.width)
+    return Layout(context.endpoint, kind, columns, context.width, call.keyed is not None)
 
 
 def _of_context(logged: list[LoggedCall]) -> pa.Table:
@@ -103,6 +106,8 @@ def _of_context(logged: list[LoggedCall]) -> pa.Table:
         "latency_us": pa.array(np.repeat([call.latency_us for call in calls], sizes), pa.int64()),
         "model_us": pa.array(np.repeat([call.model_us for call in calls], sizes), pa.int64()),
     }
+    if any(call.keyed is not None for call in calls):
+        columns.update(_keyed(calls))
     if context.is_shadow:
         columns["shadow_of"] = pa.array(list(chain.from_iterable(_answered_ids(call) for call in calls)), pa.string())
     if calls[0].error is not None:
@@ -113,6 +118,47 @@ def _of_context(logged: list[LoggedCall]) -> pa.Table:
         columns.update(_outputs(calls))
     columns.update(_inputs(context, logged))
     return pa.table(columns)
+
+
+def _keyed(calls: Sequence[Call]) -> dict[str, pa.Array]:
+    """What the vectors were read from; the request and the views of a row as JSON."""
+    import pyarrow as pa
+
+    each = [(call.keyed, row) for call in calls for row in range(call.rows)]
+    return {
+        "feature_service": pa.array([None if keyed is None else keyed.service for keyed, _ in each], pa.string()),
+        "feature_version": pa.array([None if keyed is None else keyed.digest for keyed, _ in each], pa.string()),
+        "feature_request": pa.array(
+            [None if keyed is None else json.dumps(keyed.asked[row]) for keyed, row in each], pa.string()
+        ),
+        "feature_views": pa.array([None if keyed is None else _views(keyed, row) for keyed, row in each], pa.string()),
+    }
+
+
+def _views(keyed: Keyed, row: int) -> str:
+    parts = zip(keyed.views, keyed.statuses[row], keyed.as_of[row], keyed.versions[row], strict=False)
+    return json.dumps(
+        [
+            {"view": view, "digest": digest, "status": status, "as_of": as_of, "version": version}
+            for (view, digest), status, as_of, version in parts
+        ]
+    )
+
+
+def keyed_of(row: Mapping[str, Any]) -> KeyedPrediction | None:
+    """What a landed prediction's vector was read from; None where its request brought it."""
+    if row.get("feature_service") is None:
+        return None
+    views = [
+        ServedView(**{**view, "as_of": from_micros(view["as_of"]) if view["as_of"] else None})
+        for view in json.loads(row["feature_views"])
+    ]
+    return KeyedPrediction(
+        service=row["feature_service"],
+        digest=row["feature_version"],
+        asked=json.loads(row["feature_request"]),
+        views=views,
+    )
 
 
 def _answered_ids(call: Call) -> list[str]:

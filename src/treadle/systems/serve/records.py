@@ -80,7 +80,8 @@ class EndpointSheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """What the heaviest revision of an endpoint takes: datatypes by input, and rows from its probe."""
+    """What the heaviest revision of an endpoint takes: datatypes by input, and rows from its probe; none where the server
+    reads the features, for nobody can tell which entities there are."""
 
     endpoint: str
     task: str
@@ -101,6 +102,28 @@ class Shipped:
     damaged: Sequence[str] = ()
     """Records whose checksum fails, as `server/segment@offset`; the segment is kept."""
     removed_segments: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedView:
+    """One view's part of a vector. as_of: the moment of which its values are exactly those that the version of its dataset's
+    snapshot gives; None where it was unavailable."""
+
+    view: str
+    digest: Digest
+    status: str
+    as_of: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedPrediction:
+    """What a vector was read from. asked: the keys and values on demand of the request."""
+
+    service: str
+    digest: Digest
+    asked: Mapping[str, Any]
+    views: Sequence[ServedView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +152,8 @@ class PredictionRecord:
     """The frame that the vector was taken from, where the caller said so."""
     inputs: Mapping[str, Any]
     outputs: Sequence[float]
+    keyed: KeyedPrediction | None = None
+    """What its vector was read from, where the server read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

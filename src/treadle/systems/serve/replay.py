@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from treadle.ground.errors import TreadleError
-from treadle.systems.serve.prediction_tables import prediction_table, rows_of
+from treadle.systems.serve.prediction_tables import keyed_of, prediction_table, rows_of
 from treadle.systems.serve.records import PredictionRecord, Replay
 from treadle.systems.serve.runtime.batches import Batch
 from treadle.systems.serve.runtime.engines.opening import Matrix
@@ -82,8 +82,8 @@ def record_of(table: pa.Table, prediction_id: str) -> PredictionRecord:
     """One prediction out of its call's rows."""
     row = next(row for row in table.to_pylist() if row["prediction_id"] == prediction_id)
     inputs = {name.removeprefix("in_"): value for name, value in row.items() if name.startswith("in_")}
-    given = {name: row[name] for name in PredictionRecord.__dataclass_fields__ if name != "inputs"}
-    return PredictionRecord(**given, inputs=inputs)
+    given = {name: row[name] for name in PredictionRecord.__dataclass_fields__ if name not in ("inputs", "keyed")}
+    return PredictionRecord(**given, inputs=inputs, keyed=keyed_of(row))
 
 
 def table_of(logged: LoggedCall) -> pa.Table:

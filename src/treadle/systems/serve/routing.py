@@ -22,7 +22,7 @@ from treadle.systems.serve.area import ServingArea
 from treadle.systems.serve.errors import BadDeployment, DeploymentRaced, EndpointNotFound, RevisionNotFound
 from treadle.systems.serve.records import Endpoint, Revision, Route, RouteKind
 from treadle.systems.serve.repository import RevisionRows, RouteRows
-from treadle.systems.serve.runtime.documents import Limits, RouteDocument, RouteRevision
+from treadle.systems.serve.runtime.documents import FeatureSource, Limits, RouteDocument, RouteRevision
 
 
 class Routing:
@@ -73,6 +73,7 @@ class Routing:
         allow_backdating: bool,
         limits: Limits,
         is_drained: bool = False,
+        features: FeatureSource | None = None,
     ) -> RouteDocument:
         """The next document of an endpoint. Raises RevisionNotFound, or BadDeployment for what cannot be served so."""
         known = {revision.number: revision for revision in self.revisions.of_endpoint(reader, project, endpoint)}
@@ -93,6 +94,7 @@ class Routing:
                 split_salt=endpoint,
                 shadows=tuple(_routed(known[number], shadows[number]) for number in sorted(shadows)),
                 is_drained=is_drained,
+                features=features,
             )
         except ValueError as error:
             raise BadDeployment(f"Endpoint {endpoint!r} cannot be routed so: {error}.") from None
@@ -120,6 +122,7 @@ class Routing:
             allow_backdating=current.allow_backdating,
             limits=current.limits,
             is_drained=is_drained,
+            features=current.features,
         )
 
     def move(

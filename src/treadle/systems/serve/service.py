@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,10 +23,11 @@ from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Reader, Store, Transaction
 from treadle.systems.serve.area import ServingArea, bundle_of
 from treadle.systems.serve.errors import BadDeployment, EndpointNotFound, NothingToRollBack
-from treadle.systems.serve.ports import ModelSource
+from treadle.systems.serve.featured import source_for
+from treadle.systems.serve.ports import FeatureServices, ModelSource
 from treadle.systems.serve.records import Endpoint, EndpointSheet, Example, Revision
 from treadle.systems.serve.routing import Routing, limits_from, make_room, raced, shadows_of, weights_of
-from treadle.systems.serve.runtime.documents import ENDPOINT_NAME
+from treadle.systems.serve.runtime.documents import ENDPOINT_NAME, FeatureSource
 from treadle.systems.serve.runtime.models import Manifest
 
 
@@ -44,6 +45,11 @@ class DeployEndpoint:
     threads: int = 1
     allow_backdating: bool | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+    features: str | None = None
+    """The feature service from whose online values the server makes the model's vectors; empty: requests bring them."""
+    features_timeout_ms: float | None = None
+    features_on_timeout: Literal["refuse", "null"] | None = None
+    """What a request gets whose features cannot be read in time: 503, or a prediction from nulls."""
     reason: str = ""
 
 
@@ -70,6 +76,7 @@ class Prepared:
     manifest: Manifest
     bundle: str
     revision_id: str
+    features: FeatureSource | None = None
 
 
 class Endpoints:
@@ -84,7 +91,9 @@ class Endpoints:
         serving: Callable[[str], Path],
         clock: Clock,
         new_id: NewId,
+        features: FeatureServices | None = None,
     ) -> None:
+        self._features = features
         self._store, self._models, self._clock, self._new_id = store, models, clock, new_id
         self.routing = Routing(refs, events, serving, clock)
         self._revisions, self._routes = self.routing.revisions, self.routing.routes
@@ -115,11 +124,13 @@ class Endpoints:
             _, document = self.routing.current(reader, caller.project, request.endpoint)
         heaviest = max(document.revisions, key=lambda revision: revision.weight)
         manifest = self.routing.area(caller.project).manifest_of(heaviest.bundle)
+        source = document.features
+        given = {column.name: column.datatype for column in manifest.signature.inputs}
         return Example(
             endpoint=request.endpoint,
             task=manifest.signature.task,
-            inputs={column.name: column.datatype for column in manifest.signature.inputs},
-            rows=list(manifest.probe.rows),
+            inputs=given if source is None else {name: dict(source.keys).get(name, "FP64") for name in source.asked},
+            rows=list(manifest.probe.rows) if source is None else [],
             engine=manifest.engine,
         )
 
@@ -151,7 +162,32 @@ class Endpoints:
             manifest=manifest,
             bundle=bundle,
             revision_id=self._new_id("rev"),
+            features=self._source_of(caller.project, request, manifest),
         )
+
+    def _source_of(self, project: str, request: DeployEndpoint, manifest: Manifest) -> FeatureSource | None:
+        """Where the vectors are to come from. Raises BadDeployment where the service has not what the model takes."""
+        with self._store.read() as reader:
+            newest = self._routes.newest(reader, project, request.endpoint)
+        before = None if newest is None else newest[1].features
+        named = request.features if request.features is not None else None if before is None else before.service
+        if not named:
+            return None
+        if self._features is None:
+            raise BadDeployment("No feature service can be read here.", fix="Deploy it without features.")
+        timeout_ms, on_timeout = request.features_timeout_ms, request.features_on_timeout
+        source = source_for(project, self._features.get(project, named), manifest)
+        try:
+            return msgspec.convert(
+                {
+                    **msgspec.structs.asdict(source),
+                    "timeout_ms": timeout_ms or (source if before is None else before).timeout_ms,
+                    "on_timeout": on_timeout or (source if before is None else before).on_timeout,
+                },
+                FeatureSource,
+            )
+        except (msgspec.ValidationError, ValueError) as error:
+            raise BadDeployment(f"Features cannot be read so: {error}.") from None
 
     def deploy_in(self, tx: Transaction, caller: Caller, prepared: Prepared) -> Endpoint:
         """The second part, within an open transaction, so that a promotion and its deployment are one commit. The
@@ -177,6 +213,7 @@ class Endpoints:
             shadows={number: share for number, share in shadows.items() if number not in weights},
             allow_backdating=backdating,
             limits=limits_from(None if current is None else current[1].limits, request.limits),
+            features=prepared.features,
         )
         return self.routing.move(tx, caller, document, "deploy", request.reason, "endpoint.deployed")
 

@@ -10,7 +10,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +43,13 @@ class ServerProcess:
         grpc_port: int | None = None,
         timeout_s: float = 30.0,
         arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> ServerProcess:
         """A server that answers. Raises ServerDidNotStart, with the end of its log, when it dies or takes too long.
 
         grpc_port: where it answers gRPC as well, 0 for a free one; None does not.
         arguments: further ones of `python -m treadle.systems.serve.runtime`, for example `--segment-bytes`.
+        environment: what it is told beside this process's own.
         """
         serving.mkdir(parents=True, exist_ok=True)
         readable, writable = os.pipe()
@@ -61,7 +63,7 @@ class ServerProcess:
             with (serving / "server.log").open("ab") as log:
                 process = subprocess.Popen(
                     command,
-                    env={**NARROW_POOLS, **os.environ},
+                    env={**NARROW_POOLS, **os.environ, **(environment or {})},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -27,7 +27,7 @@ def try_out(
 ) -> None:
     """Asks about one row, and shows the answer. It is logged as any other prediction."""
     example = session.client.endpoints.example(endpoint=name)
-    asked = _row(row) if row is not None else dict(example.rows[0])
+    asked = _row(row) if row is not None else dict(_rows(example)[0])
     body: dict[str, Any] = {"rows": [asked], **({"entity": [entity]} if entity is not None else {})}
     answer = _ask(_place(session, url), f"/predict/{name}", body)
 
@@ -47,6 +47,7 @@ def bench(
     *,
     connections: Annotated[list[int] | None, "how many at once; repeat it (default: 1, 8 and 32)"] = None,
     rows: Annotated[int, "rows in each request, from the probe"] = 1,
+    row: Annotated[str | None, "one row as JSON, in place of the probe's"] = None,
     seconds: Annotated[float, "how long each measurement takes"] = 2.0,
     url: Url = None,
 ) -> None:
@@ -54,7 +55,8 @@ def bench(
     from treadle.systems.serve.measuring import measure, post
 
     example = session.client.endpoints.example(endpoint=name)
-    sent = [dict(example.rows[at % len(example.rows)]) for at in range(rows)]
+    known = [_row(row)] if row is not None else _rows(example)
+    sent = [dict(known[at % len(known)]) for at in range(rows)]
     place = _place(session, url)
     body = json.dumps({"rows": sent, "id": "treadle-bench"}).encode()
     host, port = place.hostname or "127.0.0.1", place.port or 80
@@ -127,6 +129,17 @@ def manifest(
     (out / "Dockerfile").write_text(dockerfile(__version__, (example.engine,)))
     files = [out / "Dockerfile", out / "kubernetes.yaml"]
     session.out.show({"files": files}, lambda paper: paper.line(f"Wrote {files[0]} and {files[1]}."))
+
+
+def _rows(example: Any) -> list[dict[str, Any]]:
+    """The rows of the probe. Raises UsageWrong where the endpoint takes keys, which only its users know."""
+    if not example.rows:
+        names = ", ".join(f'"{name}": …' for name in example.inputs)
+        raise UsageWrong(
+            f"{example.endpoint} reads its features by key, and nobody knows here which there are.",
+            fix=f"Give one row: '{{{names}}}'",
+        )
+    return list(example.rows)
 
 
 def _row(text: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from treadle.faces.cli.rendering import Paper, short_digest
 from treadle.faces.cli.session import Session
@@ -73,6 +73,14 @@ def deploy(
     limit: Annotated[
         list[str] | None, Option("a limit that holds from now on: timeout_ms=500; repeat it", metavar="NAME=VALUE")
     ] = None,
+    features: Annotated[
+        str | None,
+        Option("the feature service that the server reads by key; '' for vectors in the requests", metavar="SERVICE"),
+    ] = None,
+    features_timeout_ms: Annotated[float | None, "how long a request may wait for its features (at first 250)"] = None,
+    features_on_timeout: Annotated[
+        Literal["refuse", "null"] | None, "what a request gets then: 503, or a prediction from nulls (at first refuse)"
+    ] = None,
     reason: Reason = "",
 ) -> None:
     """Serves a model version. Servers follow within a second, and no request fails."""
@@ -83,6 +91,9 @@ def deploy(
         share=share,
         threads=threads,
         limits=limits_of(limit or []),
+        features=features,
+        features_timeout_ms=features_timeout_ms,
+        features_on_timeout=features_on_timeout,
         reason=reason,
     )
     session.out.show(endpoint, lambda paper: paper.line(f"{name} serves {split_text(endpoint)}."))

@@ -10,7 +10,19 @@ import sys
 from pathlib import Path
 
 from treadle.ground.errors import TreadleError
+from treadle.ground.plugins import Plugins
+from treadle.systems.serve.runtime.keyed import FeatureReader, OpenReader
 from treadle.systems.serve.runtime.process import ServerSettings, run
+
+
+def _opener(name: str, folder: Path) -> OpenReader:
+    """Opens readers by what `name` names, which is imported when the first is asked for."""
+
+    def open_reader(project: str, timeout_s: float) -> FeatureReader:
+        reader: FeatureReader = Plugins("readers", {name: name}).load(name)(folder)(project, timeout_s)
+        return reader
+
+    return open_reader
 
 
 def main() -> int:
@@ -43,6 +55,13 @@ def main() -> int:
         help="where traces go, by OTLP over HTTP (or OTEL_EXPORTER_OTLP_ENDPOINT)",
     )
     parser.add_argument("--trace-share", type=float, default=1.0, help="of requests whose caller has not decided")
+    parser.add_argument(
+        "--reader",
+        default="treadle.assembly.online_stores:reader_opener",
+        metavar="MODULE:NAME",
+        help="what opens the reader of features, called with the folder of embedded online stores",
+    )
+    parser.add_argument("--online", type=Path, help="that folder (default: online, beside the folder of --serving)")
     given = parser.parse_args()
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -67,6 +86,7 @@ def main() -> int:
         access_log_share=given.access_log_share,
         otlp_endpoint=given.otlp_endpoint or None,
         trace_share=given.trace_share,
+        open_reader=_opener(given.reader, given.online or given.serving.absolute().parent.parent / "online"),
     )
     try:
         run(settings)

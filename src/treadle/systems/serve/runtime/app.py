@@ -17,6 +17,7 @@ from treadle.systems.serve.runtime.bodies import (
     ClientGone,
     RequestHead,
     packed,
+    packed_now,
     read_body,
     wanted_encoding,
 )
@@ -102,7 +103,11 @@ class ServingApp:
             return self._refusal(address.endpoint, error)
         except Exception:
             return self._refusal(address.endpoint, _failed(path))
-        return None if reply is None else (200, *reply)
+        if reply is None:
+            return None
+        if head.accepts and len(reply[1]) >= PACK_FROM_BYTES and (encoding := wanted_encoding(head.accepts)):
+            reply = _said_packed(reply[0], packed_now(reply[1], encoding), encoding)
+        return 200, *reply
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -191,7 +196,10 @@ async def _packed(head: RequestHead, headers: Headers, answer: bytes) -> Reply:
     encoding = wanted_encoding(head.accepts)
     if encoding is None:
         return headers, answer
-    body = await packed(answer, encoding)
+    return _said_packed(headers, await packed(answer, encoding), encoding)
+
+
+def _said_packed(headers: Headers, body: bytes, encoding: bytes) -> Reply:
     kept = [header for header in headers if header[0] != b"content-length"]
     said = [(b"content-length", b"%d" % len(body)), (b"content-encoding", encoding), (b"vary", b"accept-encoding")]
     return [*kept, *said], body

@@ -134,11 +134,12 @@ def wanted_encoding(accepts: bytes) -> bytes | None:
 async def packed(body: bytes, encoding: bytes) -> bytes:
     """The body in an encoding, at zlib's quickest level."""
     if len(body) < ASIDE_FROM_BYTES:
-        return _packed(body, encoding)
-    return await asyncio.to_thread(_packed, body, encoding)
+        return packed_now(body, encoding)
+    return await asyncio.to_thread(packed_now, body, encoding)
 
 
-def _packed(body: bytes, encoding: bytes) -> bytes:
+def packed_now(body: bytes, encoding: bytes) -> bytes:
+    """The same, where it is known to be short."""
     packer = zlib.compressobj(level=1, wbits=_WINDOW[encoding])
     return packer.compress(body) + packer.flush()
 

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -57,6 +58,31 @@ class RouteRevision(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
 
 
+class FeatureSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an endpoint's vectors come from: one version of a feature service, read by key from a project's online store."""
+
+    project: str
+    service: str
+    digest: Digest
+    keys: tuple[tuple[str, str], ...]
+    """Entity columns, each with the datatype in which the protocol takes it."""
+    inputs: tuple[str, ...] = ()
+    """What features on demand are computed from; a request brings them."""
+    timeout_ms: float = 250.0
+    on_timeout: Literal["refuse", "null"] = "refuse"
+    """What a request gets whose features could not be read in time: 503, or a prediction from nulls."""
+
+    def __post_init__(self) -> None:
+        if not self.keys or self.timeout_ms <= 0:
+            raise ValueError("features are read by one key or more, within a time above 0")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What each row of a request has."""
+        keys = tuple(name for name, _ in self.keys)
+        return keys + tuple(name for name in self.inputs if name not in keys)
+
+
 class RouteDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What an endpoint serves. Raises ValueError when its weights are no split."""
 
@@ -71,6 +97,8 @@ class RouteDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Revisions that get a copy of a share of the requests and never answer; `weight` is that share."""
     is_drained: bool = False
     """Whether new requests are refused; those in flight are answered."""
+    features: FeatureSource | None = None
+    """Where the vectors come from; None where requests bring them."""
 
     def __post_init__(self) -> None:
         weights = [revision.weight for revision in self.revisions]

@@ -116,6 +116,10 @@ class Drained(Unavailable):
         )
 
 
+class FeaturesUnavailable(Unavailable):
+    code = "infer.features_unavailable"
+
+
 class TimedOut(Unavailable):
     code, status = "infer.timed_out", 504
 

@@ -14,7 +14,8 @@ from treadle.ground.errors import TreadleError
 from treadle.systems.serve.runtime.batches import Batch
 from treadle.systems.serve.runtime.endpoints import LiveEndpoint, LiveRevision
 from treadle.systems.serve.runtime.errors import NoSuchService, NotServed, Overloaded
-from treadle.systems.serve.runtime.inference import Inference
+from treadle.systems.serve.runtime.inference import Inference, Read
+from treadle.systems.serve.runtime.keyed import rows_of_request
 from treadle.systems.serve.runtime.metrics import Metrics
 from treadle.systems.serve.runtime.protocol import (
     SERVER,
@@ -216,9 +217,12 @@ class GrpcMethods:
             raise BodyTooLarge(f"The message is larger than {largest} bytes.", fix="Send fewer rows in each request.")
         check_outputs(endpoint, request)
 
-        def read(revision: LiveRevision) -> Batch:
+        def as_sent(revision: LiveRevision) -> Batch:
             return revision.model.plan.from_request(request)
 
+        read: Read = as_sent
+        if endpoint.document.features is not None:
+            read = await self._inference.keyed(endpoint, *rows_of_request(endpoint.document.features, request))
         answer = self._inference.answer_inline(endpoint, read, request.id, only, started)
         if isinstance(answer, Batch):
             answer = await self._inference.answer_later(endpoint, answer, read, request.id, only, started)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,11 +21,13 @@ from treadle.systems.serve.runtime.batches import Batch
 from treadle.systems.serve.runtime.endpoints import LiveEndpoint, LiveRevision
 from treadle.systems.serve.runtime.engines.opening import Matrix
 from treadle.systems.serve.runtime.errors import Drained, NotAllowed, Overloaded, TimedOut
+from treadle.systems.serve.runtime.keyed import Features
 from treadle.systems.serve.runtime.log import PredictionLog
 from treadle.systems.serve.runtime.metrics import Metrics
 from treadle.systems.serve.runtime.observing import note_call
 from treadle.systems.serve.runtime.prediction_ids import PredictionIds, texts
 from treadle.systems.serve.runtime.recording import record_of
+from treadle.systems.serve.runtime.row_facts import RowFacts
 from treadle.systems.serve.runtime.shadowing import Shadowing
 from treadle.systems.serve.runtime.signature import Signature
 from treadle.systems.serve.runtime.statistics import Timing
@@ -91,11 +93,13 @@ class Inference:
         metrics: Metrics,
         executor: Executor,
         shadowing: Shadowing,
+        features: Features | None = None,
         micros: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._log, self._metrics, self._executor, self._micros = log, metrics, executor, micros
         self._ids = PredictionIds()
         self._shadowing = shadowing
+        self.features = Features(None) if features is None else features
         self.is_observed = False
         """Whether each call is noted for the trace of its request."""
         self.waiting = 0
@@ -119,7 +123,7 @@ class Inference:
 
     def is_inline(self, endpoint: LiveEndpoint, only: LiveRevision | None) -> bool:
         """Whether one revision serves all requests, and is quick enough with one row to answer in the event loop."""
-        if only is None and len(endpoint.revisions) > 1:
+        if endpoint.document.features is not None or (only is None and len(endpoint.revisions) > 1):
             return False
         return (only or endpoint.revisions[0]).model.call_seconds(1) * 1000 <= endpoint.limits.inline_ms
 
@@ -151,6 +155,16 @@ class Inference:
         if endpoint.shadows:
             self._shadowing.offer(endpoint, read, rows, first, request_id, batch.facts.unit or request_id)
         return Answer(revision, [revision.number], texts(first, rows), scores, revision.model.signature)
+
+    async def keyed(self, endpoint: LiveEndpoint, asked: Sequence[Mapping[str, Any]], facts: RowFacts) -> Read:
+        """How a revision reads a request that brings keys: from the features as they are now, read once for all."""
+        source = endpoint.document.features
+        assert source is not None
+        if endpoint.document.is_drained:
+            raise Drained.of(endpoint.name)
+        columns = [column.name for column in endpoint.revisions[0].model.signature.inputs]
+        found = await self.features.fetch(endpoint.name, source, columns, asked, facts, endpoint.limits.max_rows)
+        return lambda revision: revision.model.plan.from_rows(found.rows, found.facts)
 
     async def answer(
         self, endpoint: LiveEndpoint, read: Read, request_id: str | None, only: LiveRevision | None, started: float

@@ -34,6 +34,8 @@ class Metrics:
     """Copies of requests for which a shadow had no time."""
     shadows_failed: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Copies of requests on which a shadow failed."""
+    features_read: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Answers of feature views, by endpoint and how they answered: found, missing, expired, behind, unavailable."""
     _latency: dict[str, _Latency] = field(default_factory=dict)
 
     def answered(self, endpoint: str, seconds: float) -> None:
@@ -68,6 +70,11 @@ class Metrics:
         yield _head("treadle_predictions_total", "counter", "Rows predicted, by endpoint and revision.")
         for (endpoint, revision), n in self.rows.items():
             yield f'treadle_predictions_total{{endpoint="{endpoint}",revision="{revision}"}} {n}\n'
+        yield _head(
+            "treadle_feature_views_read_total", "counter", "Feature views read for a row, by how they answered."
+        )
+        for (endpoint, how), n in self.features_read.items():
+            yield f'treadle_feature_views_read_total{{endpoint="{endpoint}",status="{how}"}} {n}\n'
         yield _head("treadle_unknown_categories_total", "counter", "Values that the signature does not know.")
         for endpoint, n in self.unknown_categories.items():
             yield f'treadle_unknown_categories_total{{endpoint="{endpoint}"}} {n}\n'

@@ -72,9 +72,12 @@ class PlainAddresses:
         given = {"entity": request.entity, "event_at": request.event_at, "feature_as_of": request.feature_as_of}
         facts = make_facts(given, request.unit, rows, features=request.features)
 
-        def read(revision: LiveRevision) -> Batch:
+        def as_sent(revision: LiveRevision) -> Batch:
             return revision.model.plan.from_rows(request.rows, facts)
 
+        read: Read = as_sent
+        if endpoint.document.features is not None:
+            read = await self._inference.keyed(endpoint, request.rows, facts)
         answer = await self._inference.answer(endpoint, read, request.id, None, started)
         plain = _plain_answer(endpoint, request.id, answer)
         if request.explain:

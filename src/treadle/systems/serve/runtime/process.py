@@ -28,6 +28,7 @@ from treadle.systems.serve.runtime.grpc_server import GrpcServer
 from treadle.systems.serve.runtime.guard import Guard
 from treadle.systems.serve.runtime.http_protocol import JoiningProtocol
 from treadle.systems.serve.runtime.inference import Inference
+from treadle.systems.serve.runtime.keyed import Features, OpenReader
 from treadle.systems.serve.runtime.log import PredictionLog
 from treadle.systems.serve.runtime.log.writer import WhenFull
 from treadle.systems.serve.runtime.metrics import Metrics
@@ -70,6 +71,8 @@ class ServerSettings:
     otlp_endpoint: str | None = None
     """Where traces go, such as `http://localhost:4318`; None makes none."""
     trace_share: float = 1.0
+    open_reader: OpenReader | None = None
+    """Opens the online features of a project; None refuses endpoints that read them."""
 
 
 def run(settings: ServerSettings) -> None:
@@ -99,12 +102,14 @@ def run(settings: ServerSettings) -> None:
         ThreadPoolExecutor(1, "loader") as loader,
         contextlib.closing(log),
         ThreadPoolExecutor(1, "shadow") as shadow,
+        contextlib.ExitStack() as closing,
     ):
         table, metrics = RouteTable(settings.serving, server), Metrics()
         _load_all(table)
         protocol = Protocol(table)
         repository = Repository(table, loader, is_controlled=loopback or settings.model_control)
-        inference = Inference(log, metrics, models, Shadowing(log, metrics, shadow))
+        features = closing.enter_context(contextlib.closing(Features(settings.open_reader, metrics.features_read)))
+        inference = Inference(log, metrics, models, Shadowing(log, metrics, shadow), features)
         guard, rates = Guard(settings.token, loopback), Rates()
         inference.is_observed = tracer is not None
         app = ServingApp(protocol, repository, inference, log, metrics, guard, rates, observer)

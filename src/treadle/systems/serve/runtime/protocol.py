@@ -111,7 +111,8 @@ def answer_parameters(answer: Answer) -> dict[str, Parameter]:
 
 def raw_request(endpoint: LiveEndpoint, body: bytes) -> InferRequest:
     """The request of a body that is the endpoint's one input and nothing else. Raises UnknownInput when it has more."""
-    tensor = endpoint.revisions[0].model.plan.only_input
+    keyed = endpoint.document.features is not None
+    tensor = None if keyed else endpoint.revisions[0].model.plan.only_input
     if tensor is None:
         raise UnknownInput(
             f"Endpoint {endpoint.name!r} takes several inputs, so a raw body does not say which one it is.",

@@ -16,6 +16,7 @@ from treadle.systems.serve.runtime.bodies import RequestHead
 from treadle.systems.serve.runtime.endpoints import LiveEndpoint, LiveRevision
 from treadle.systems.serve.runtime.errors import Drained, NotServed
 from treadle.systems.serve.runtime.inference import Answer, Inference, Read
+from treadle.systems.serve.runtime.keyed import rows_of_request
 from treadle.systems.serve.runtime.metrics import Metrics
 from treadle.systems.serve.runtime.protocol import (
     SERVER,
@@ -167,6 +168,8 @@ class ProtocolAddresses:
 
     async def infer(self, endpoint: LiveEndpoint, only: LiveRevision | None, head: RequestHead, body: bytes) -> Reply:
         """The protocol's inference."""
+        if endpoint.document.features is not None:
+            return await self._infer_keyed(endpoint, only, head, body)
         request, answer, read, started = self._begin(endpoint, only, head, body)
         if isinstance(answer, Batch):
             try:
@@ -176,17 +179,29 @@ class ProtocolAddresses:
                 raise
         return self._reply(endpoint, request, answer, started)
 
+    async def _infer_keyed(
+        self, endpoint: LiveEndpoint, only: LiveRevision | None, head: RequestHead, body: bytes
+    ) -> Reply:
+        """The inference of an endpoint whose features the server reads."""
+        started = time.perf_counter()
+        source = endpoint.document.features
+        assert source is not None
+        try:
+            request = _parsed(endpoint, head, body)
+            read = await self._inference.keyed(endpoint, *rows_of_request(source, request))
+            answer = await self._inference.answer(endpoint, read, request.id, only, started)
+        except TreadleError:
+            _count_failure(endpoint, only, started)
+            raise
+        return self._reply(endpoint, request, answer, started)
+
     def _begin(
         self, endpoint: LiveEndpoint, only: LiveRevision | None, head: RequestHead, body: bytes
     ) -> tuple[InferRequest, Answer | Batch, Read, float]:
         """(request, its answer or the batch that has to wait, how a revision reads it, when it came)."""
         started = time.perf_counter()
         try:
-            if head.inference_length == 0:
-                request = raw_request(endpoint, body)
-            else:
-                request = parse_infer_request(body, head.inference_length)
-            check_outputs(endpoint, request)
+            request = _parsed(endpoint, head, body)
 
             def read(revision: LiveRevision) -> Batch:
                 return revision.model.plan.from_request(request)
@@ -210,6 +225,15 @@ class ProtocolAddresses:
             return json_reply(payload)
         size = (b"inference-header-content-length", b"%d" % header_length)
         return [BINARY, (b"content-length", b"%d" % len(payload)), size], payload
+
+
+def _parsed(endpoint: LiveEndpoint, head: RequestHead, body: bytes) -> InferRequest:
+    if head.inference_length == 0:
+        request = raw_request(endpoint, body)
+    else:
+        request = parse_infer_request(body, head.inference_length)
+    check_outputs(endpoint, request)
+    return request
 
 
 def _count_failure(endpoint: LiveEndpoint, only: LiveRevision | None, started: float) -> None:

@@ -39,4 +39,5 @@ def record_of(
         model_us=model_us,
         shadow_of=shadow_of,
         error=error,
+        keyed=facts.keyed,
     )

@@ -16,6 +16,7 @@ from typing import Any
 from treadle.ground import digests
 from treadle.ground.clock import to_micros
 from treadle.systems.serve.runtime.errors import WrongInput
+from treadle.systems.serve.runtime.log.records import Keyed
 from treadle.systems.serve.runtime.signature import ENTITY, EVENT_AT, FEATURE_AS_OF, FEATURES
 from treadle.wire.oip import Tensor
 
@@ -31,11 +32,18 @@ class RowFacts:
     """The sticky unit of a traffic split, when the whole request belongs to one."""
     features: str | None = None
     """The digest of the frame that the vectors were taken from."""
+    keyed: Keyed | None = None
+    """What the server read the vectors from."""
 
     def rows(self, at: Sequence[int]) -> RowFacts:
         """The facts of some of the rows."""
         return RowFacts(
-            _some(self.entity, at), _some(self.event_at, at), _some(self.feature_as_of, at), self.unit, self.features
+            _some(self.entity, at),
+            _some(self.event_at, at),
+            _some(self.feature_as_of, at),
+            self.unit,
+            self.features,
+            None if self.keyed is None else self.keyed.rows(at),
         )
 
 

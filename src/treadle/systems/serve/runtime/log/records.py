@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,32 @@ class Context(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Whether its calls are copies that answered nobody."""
 
 
+class Keyed(msgspec.Struct, frozen=True, array_like=True):
+    """What a call's vectors were read from. views: name and digest of each. The lists have an entry a row; statuses, as_of
+    (microseconds since 1970; 0: unavailable) and versions hold one a view, in the order of `views`."""
+
+    service: str
+    digest: str
+    views: list[tuple[str, str]]
+    asked: list[dict[str, Any]]
+    """Keys and values on demand."""
+    statuses: list[list[str]]
+    as_of: list[list[int]]
+    versions: list[list[int]]
+
+    def rows(self, at: Sequence[int]) -> Keyed:
+        """Those of some rows."""
+        return Keyed(
+            self.service,
+            self.digest,
+            self.views,
+            [self.asked[row] for row in at],
+            [self.statuses[row] for row in at],
+            [self.as_of[row] for row in at],
+            [self.versions[row] for row in at],
+        )
+
+
 class Call(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """One call of a model. Times are microseconds since 1970; lists have an entry a row, None means: nobody said.
 
@@ -84,6 +111,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """The first id of the call of which this one is a copy."""
     error: str | None = None
     """The code of what went wrong; then there are no scores and nobody has the ids."""
+    keyed: Keyed | None = None
+    """What the vectors were read from, where the server read them."""
 
     @property
     def call_id(self) -> str:

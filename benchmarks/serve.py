@@ -2,9 +2,9 @@
 
     python benchmarks/serve.py [--json] [--seconds 3]
 
-The models are a logistic regression and 100 trees of LightGBM. The baseline is a bare raw-ASGI handler on the same uvicorn,
-in the same run: it trusts what comes in, logs nothing, counts nothing; behind it are the same trees, and the regression by
-ONNX Runtime. Both answer the same bytes of one row of 20 numbers over kept-alive connections. The load comes from a process
+The models are scikit-learn's logistic regression and its boosting of 100 trees, in the form that conversion offers first. The
+baseline is a bare raw-ASGI handler around ONNX Runtime on the same uvicorn, in the same run: it trusts what comes in, logs
+nothing, counts nothing. Both answer the same bytes of one row of 20 numbers over kept-alive connections. The load comes from a process
 of its own (this file again, `load`) that speaks HTTP over plain sockets.
 """
 
@@ -25,9 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["linear", "trees"]
+Kind = Literal["logistic", "boosting"]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
 COLUMNS, TREES = 20, 100
-MODELS: tuple[Kind, ...] = ("linear", "trees")
+MODELS: tuple[Kind, ...] = ("logistic", "boosting")
 WARM_S = 0.5
 LEAST_OF_BARE, MOST_P50, MOST_START_S, MOST_MB = 0.6, 2.0, 1.0, 120
 """The reach: of the bare handler's throughput at 32 connections, of its p50 at one, and what one server takes."""
@@ -107,8 +110,8 @@ def load(port: int, path: str, body: str, connections: int, seconds: float) -> N
 # -- the baseline -----------------------------------------------------------------------------------------------------
 
 
-def bare(engine_name: str, model: Path, ready: int) -> None:
-    """A raw ASGI handler around an engine: JSON in, matrix, model, JSON out, and nothing else."""
+def bare(model: Path, ready: int) -> None:
+    """A raw ASGI handler around ONNX Runtime: JSON in, matrix, model, JSON out, and nothing else."""
     import socket
 
     import msgspec
@@ -117,7 +120,7 @@ def bare(engine_name: str, model: Path, ready: int) -> None:
 
     from treadle.systems.serve.runtime.engines import EngineOptions, open_engine
 
-    engine = open_engine(engine_name, model, EngineOptions())
+    engine = open_engine("onnx", model, EngineOptions())
     decode = msgspec.json.Decoder().decode
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -154,12 +157,11 @@ def bare(engine_name: str, model: Path, ready: int) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """A model in the form that a bare handler opens and in the one that is served, and a row to ask about."""
+    """A model as it is served, and what it was fitted on. In its folder are `model.txt`, `model.onnx` and `rows.npz`."""
 
     kind: Kind
     manifest: Any
     content: bytes
-    bare: tuple[str, Path]
 
     @property
     def row(self) -> list[float]:
@@ -172,51 +174,38 @@ class Trained:
         return json.dumps({"inputs": [tensor]})
 
 
-def train(folder: Path, kind: Kind = "trees") -> Trained:
-    """A model on 20 columns; its file is `folder/model.txt`."""
+def train(folder: Path, kind: Kind = "boosting") -> Trained:
+    """A model on 20 columns, converted as at its registration."""
     import numpy as np
 
+    from benchmarks.peers.estimators import fitted
     from treadle.ground.digests import of_bytes
+    from treadle.systems.serve.conversion.offering import offer
+    from treadle.systems.serve.runtime.engines import EngineOptions
     from treadle.systems.serve.runtime.models import make_manifest
     from treadle.systems.serve.runtime.signature import Column, Signature
 
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(5000, COLUMNS))
     target = (rows[:, 0] + rows[:, 1] * rows[:, 2] > 0).astype(int)
-    fitted, content, bare_form = (trees if kind == "trees" else regression)(folder, rows, target)
-    (folder / "model.txt").write_bytes(content)
+    np.savez(folder / "rows.npz", rows=rows, target=target)
+    estimator = fitted(kind, rows, target)
+    offered = offer(estimator, engine="sklearn", content=b"", options=EngineOptions(), task="binary", columns=COLUMNS)
+    forms = {one.name: one for one in offered}
+    served, graph = forms["native"], forms["onnx-float32"]
+    assert served.content is not None
+    assert graph.content is not None
+    (folder / "model.txt").write_bytes(served.content)
+    (folder / "model.onnx").write_bytes(graph.content)
     signature = Signature(
         inputs=tuple(Column(name=f"f{at}") for at in range(COLUMNS)), task="binary", classes=("0", "1")
     )
     probe = tuple({f"f{at}": float(value) for at, value in enumerate(row)} for row in rows[:8])
-    engine = "lightgbm" if kind == "trees" else "linear"
     manifest = make_manifest(
-        model_digest=of_bytes(content), engine=engine, file="model.txt", model=content, signature=signature,
-        probe_rows=probe, scores=fitted(rows[:8]),
+        model_digest=of_bytes(served.content), engine=served.engine, file="model.txt", model=served.content,
+        signature=signature, probe_rows=probe, options=served.options, scores=estimator.predict_proba(rows[:8])[:, 1],
     )  # fmt: skip
-    return Trained(kind, manifest, content, bare_form)
-
-
-def trees(folder: Path, rows: Any, target: Any) -> tuple[Any, bytes, tuple[str, Path]]:
-    import lightgbm
-
-    parameters = {"objective": "binary", "verbose": -1, "num_threads": 1, "deterministic": True}
-    booster = lightgbm.train(parameters, lightgbm.Dataset(rows, target), TREES)
-    return booster.predict, booster.model_to_string().encode(), ("lightgbm", folder / "model.txt")
-
-
-def regression(folder: Path, rows: Any, target: Any) -> tuple[Any, bytes, tuple[str, Path]]:
-    from sklearn.linear_model import LogisticRegression
-
-    from treadle.systems.serve.conversion.offering import linear_file
-    from treadle.systems.serve.conversion.reading import form_of
-    from treadle.systems.serve.conversion.to_onnx import onnx_graph
-
-    fitted = LogisticRegression().fit(rows, target)
-    form: Any = form_of(fitted, task="binary")
-    place = folder / "model.onnx"
-    place.write_bytes(onnx_graph(form, "float32") or b"")
-    return lambda some: fitted.predict_proba(some)[:, 1], linear_file(form), ("onnx", place)
+    return Trained(kind, manifest, served.content)
 
 
 def serving_area(folder: Path, trained: Trained) -> Path:
@@ -232,10 +221,10 @@ def serving_area(folder: Path, trained: Trained) -> Path:
 
 
 @contextmanager
-def bare_server(engine: str, model: Path) -> Iterator[int]:
+def bare_server(model: Path) -> Iterator[int]:
     """The port of a bare handler."""
     readable, writable = os.pipe()
-    command = [sys.executable, __file__, "bare", engine, str(model), str(writable)]
+    command = [sys.executable, __file__, "bare", str(model), str(writable)]
     process = subprocess.Popen(command, pass_fds=(writable,))
     os.close(writable)
     try:
@@ -298,7 +287,7 @@ def beside_bare(folder: Path, kind: Kind, seconds: float, rounds: int) -> dict[s
     server = ServerProcess.start(serving_area(folder, trained))
     report["start_s"] = round(time.perf_counter() - started, 3)
     try:
-        with bare_server(*trained.bare) as port:
+        with bare_server(folder / "model.onnx") as port:
             ports = {"treadle": server.announcement.port, "bare": port}
             for connections in (1, 32):
                 found: dict[str, list[dict[str, float]]] = {"treadle": [], "bare": []}
@@ -348,7 +337,7 @@ def main() -> int:
         load(int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), float(sys.argv[6]))
         return 0
     if sys.argv[1:2] == ["bare"]:
-        bare(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+        bare(Path(sys.argv[2]), int(sys.argv[3]))
         return 0
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true")
@@ -370,10 +359,10 @@ def tell(report: dict[str, Any]) -> None:
         for connections in (1, 32):
             found = one[f"connections_{connections}"]
             for who in ("treadle", "bare"):
-                print(f"{kind:7} {line(who, connections, found[who])}")
+                print(f"{kind:8} {line(who, connections, found[who])}")
             ratio = found["ratio_to_bare"]
-            print(f"{kind:7} ratio    {ratio['throughput']:.2f} of its throughput, {ratio['p50']:.2f} times its p50")
-        print(f"{kind:7} start to first answer {one['start_s']} s, memory {one['rss_mb']} MB")
+            print(f"{kind:8} ratio    {ratio['throughput']:.2f} of its throughput, {ratio['p50']:.2f} times its p50")
+        print(f"{kind:8} start to first answer {one['start_s']} s, memory {one['rss_mb']} MB")
     print(f"prediction log {report['prediction_log']}")
     if report["missed"]:
         print(f"not reached: {'; '.join(report['missed'])}")

@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.peers.mlserver_models import Kind, write_repository  # noqa: E402 - a program of its own
+from benchmarks.peers.mlserver_models import write_repository  # noqa: E402 - a program of its own
 from benchmarks.serve import COLUMNS, serving_area, train  # noqa: E402
 
 SERVE_PEERS_PYTHON = ROOT / ".peers-serve" / "bin" / "python"
@@ -145,13 +145,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlserver(folder: Path, kind: Kind, model: Path) -> Iterator[tuple[int, int, int]]:
+def mlserver(folder: Path, model: Path) -> Iterator[tuple[int, int, int]]:
     """MLServer's process, its HTTP and its gRPC port, once its model is ready."""
     import httpx
 
     http, grpc, metrics = free_port(), free_port(), free_port()
     folder.mkdir()
-    write_repository(folder, kind, model, (http, grpc, metrics))
+    write_repository(folder, model, (http, grpc, metrics))
     program = [str(SERVE_PEERS_PYTHON.with_name("mlserver")), "start", str(folder)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(program, cwd=folder, stdout=log, stderr=log)
@@ -223,7 +223,7 @@ def run(seconds: float, rounds: int, *, conforms: bool) -> dict[str, Any]:
         ours = ServerProcess.start(serving, grpc_port=0)
         report["grpc_memory_mb"] = memory_mb(ours.announcement.pid) - without
         try:
-            with mlserver(folder / "mlserver", "trees", folder / "model.txt") as (pid, http, grpc):
+            with mlserver(folder / "mlserver", folder / "model.txt") as (pid, http, grpc):
                 ports = {"treadle": ours.announcement.grpc_port or 0, "mlserver": grpc}
                 pids = {"treadle": ours.announcement.pid, "mlserver": pid}
                 for form, message in sent.items():

@@ -2,15 +2,16 @@
 
     python benchmarks/serve_rest.py [--json] [--seconds 3]
 
-Each serves the same model in one process: a logistic regression, and 100 trees of LightGBM. Treadle and MLServer answer the
-same bytes of the Open Inference Protocol; MLflow's server those of its own `/invocations`. Schema, prediction log and
-metrics are on here. The load is that of `serve.py`.
+Each serves the same estimators of scikit-learn in one process, as its users do: a logistic regression, and boosting of 100
+trees. Treadle and MLServer (its own scikit-learn runtime, without a pool) are asked by the Open Inference Protocol, MLflow's
+server by its own `/invocations`. Schema, prediction log and metrics are on here. The load is that of `serve.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -28,21 +29,27 @@ from benchmarks.serve import MODELS, Kind, Trained, line, measure, serving_area,
 from benchmarks.serve_grpc import free_port, mlserver  # noqa: E402
 
 PEERS_PYTHON = ROOT / ".peers" / "bin" / "python"
+SERVE_PEERS_PYTHON = ROOT / ".peers-serve" / "bin" / "python"
 REACH = {"mlserver": 20.0, "mlflow": 40.0}
 """At least so many times their throughput, at 32 connections."""
 
 
 @contextmanager
-def mlflow_server(folder: Path, kind: Kind, model: Path) -> Iterator[int]:
+def mlflow_server(folder: Path) -> Iterator[int]:
     """The port of `mlflow models serve`, once it is ready."""
     import httpx
 
-    program = str(ROOT / "benchmarks" / "peers" / "mlflow_models.py")
-    subprocess.run([str(PEERS_PYTHON), program, kind, str(model), str(folder)], check=True, capture_output=True)
     port = free_port()
+    environment = {
+        **os.environ,
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true",
+        "PATH": f"{PEERS_PYTHON.parent}:{os.environ['PATH']}",
+    }
     command = [str(PEERS_PYTHON.with_name("mlflow")), "models", "serve", "-m", str(folder), "-p", str(port)]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, "--env-manager", "local"], stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            [*command, "--env-manager", "local"], env=environment, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         for _ in range(600):
             try:
@@ -63,17 +70,24 @@ def compare(folder: Path, kind: Kind, seconds: float, rounds: int) -> dict[str, 
     from treadle.systems.serve import ServerProcess
 
     trained = train(folder, kind)
-    model = folder / "model.txt"
+    program = str(ROOT / "benchmarks" / "peers" / "estimators.py")
+    for python, form, place in (
+        (SERVE_PEERS_PYTHON, "joblib", folder / "model.joblib"),
+        (PEERS_PYTHON, "mlflow", folder / "mlflow"),
+    ):
+        fit = [str(python), program, kind, str(folder / "rows.npz"), form, str(place)]
+        subprocess.run(fit, check=True, capture_output=True)
     ours = ServerProcess.start(serving_area(folder, trained))
     try:
         with (
-            mlserver(folder / "mlserver", kind, model) as (_, http, _),
-            mlflow_server(folder / "mlflow", kind, model) as scoring,
+            mlserver(folder / "mlserver", folder / "model.joblib") as (_, http, _),
+            mlflow_server(folder / "mlflow") as scoring,
         ):
-            inferring = ("/v2/models/numbers/infer", trained.body)
+            path = "/v2/models/numbers/infer"
+            probabilities = json.dumps({**json.loads(trained.body), "outputs": [{"name": "predict_proba"}]})
             servers = {
-                "treadle": (ours.announcement.port, *inferring),
-                "mlserver": (http, *inferring),
+                "treadle": (ours.announcement.port, path, trained.body),
+                "mlserver": (http, path, probabilities),
                 "mlflow": (scoring, "/invocations", json.dumps({"inputs": [trained.row]})),
             }
             check(trained, servers)
@@ -126,8 +140,8 @@ def main() -> int:
             for connections in (1, 32):
                 point = found[f"connections_{connections}"]
                 for who in ("treadle", *REACH):
-                    print(f"{kind:7} {line(who, connections, point[who])}")
-                print(f"{kind:7} times faster: {point['times']}")
+                    print(f"{kind:8} {line(who, connections, point[who])}")
+                print(f"{kind:8} times faster: {point['times']}")
     kept = all(found["connections_32"]["times"][who] >= REACH[who] for found in report.values() for who in REACH)
     return int(not kept)
 

@@ -28,7 +28,9 @@ TRACKING: frozenset[str] = frozenset(
 
 ROLES: dict[str, frozenset[str]] = {
     "admin": EVERYTHING,
-    "write": TRACKING | {"*.read", "dataset.query", "dataset.write", "label.write", "feature.write", "endpoint.write"},
+    "write": TRACKING
+    | {"*.read", "dataset.query", "dataset.write", "label.write", "feature.write", "endpoint.write"}
+    | {"monitor.write", "alert.*"},
     "track": TRACKING,
     "read": frozenset({"*.read", "dataset.query"}),
 }

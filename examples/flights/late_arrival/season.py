@@ -21,6 +21,7 @@ from late_arrival.asking import Client, rows_of_day
 from late_arrival.features import known_before_departure
 from treadle.kernel.catalog.service import ListRuns
 from treadle.loops.feedback import TruthRule
+from treadle.loops.value import ValueRule
 from treadle.systems.collect.records import NamedDataset
 from treadle.systems.monitor.requests import EvaluateMonitor
 from treadle.systems.train.registry.service import VersionNamed
@@ -29,6 +30,8 @@ WEEK, DAY = timedelta(days=7), timedelta(days=1)
 FIRST_DAY = datetime(2013, 4, 1, 5, tzinfo=UTC)
 """A Monday, at the hour in UTC at which a day of New York begins in winter; weeks are counted from such hours."""
 LAST_DAY = datetime(2014, 1, 1, 5, tzinfo=UTC)
+VALUE_OF_A_WARNING = [[0.0, -4.0], [-30.0, 12.0]]
+"""In EUR, by truth and class: a needless warning costs a rebooking's handling, a late flight without one a missed connection."""
 PROJECT = Path(__file__).parents[1]
 
 Say = Callable[[str, str], None]
@@ -118,6 +121,8 @@ class Season:
                 endpoint=pipelines.ENDPOINT, dataset="truth", entity="flight_id", value="late", known_at="known_at"
             )
             workspace.feedback.connect(workspace.caller, rule)
+            worth = ValueRule(endpoint=pipelines.ENDPOINT, matrix=VALUE_OF_A_WARNING, unit="EUR")
+            workspace.value.declare(workspace.caller, worth)
         runs = workspace.runs.newest(workspace.caller, ListRuns(kind="pipeline", limit=1000)).items
         begun = [run for run in runs if run.name == pipelines.first_model.name]
         if any(run.status == "done" for run in begun):

@@ -52,6 +52,7 @@ SERVICES = {
     "tracking": ("tracking.runs", "treadle.systems.train.tracking.runs"),
     "trash": ("tracking.trash", "treadle.systems.train.files.trash"),
     "versions": ("registry.versions", "treadle.systems.train.registry.versions"),
+    "value": ("value", "treadle.loops.value.service"),
     "webhooks": ("registry.webhooks", "treadle.systems.train.webhooks.service"),
     "users": ("accounts", "treadle.kernel.governance.identity.service"),
 }

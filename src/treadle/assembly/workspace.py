@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from treadle.loops.release.servable import RegisteredModels
     from treadle.loops.rollout import Canaries, Shadows
     from treadle.loops.skew import Skew
+    from treadle.loops.value import Value
     from treadle.loops.watching import Watching
     from treadle.systems.collect import Datasets
     from treadle.systems.collect.branching.service import Branches
@@ -392,6 +393,13 @@ class Workspace(Kernel):
         from treadle.loops.feedback.hindsight import Replays
 
         return Replays(self.endpoints, self.feedback, self.serving_area)
+
+    @cached_property
+    def value(self) -> Value:
+        """What predictions turned out to be worth."""
+        from treadle.loops.value import Value, ValueRules
+
+        return Value(ValueRules(self.store, self.artifacts, self.refs, self.clock), self.observed)
 
     @cached_property
     def feedback(self) -> Feedback:

@@ -20,6 +20,10 @@ class TruthRule:
     value: str
     known_at: str
 
+    @property
+    def source(self) -> str:
+        return self.dataset
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:

@@ -42,11 +42,20 @@ class Observed:
 
     def rows(self, project: str, endpoint: str, starts_at: datetime, ends_at: datetime) -> pl.DataFrame:
         """The landed predictions with `starts_at <= event_at < ends_at`, as they were logged."""
-        snapshot = self._datasets.find_snapshot(project, dataset_of(endpoint))
-        if snapshot is None:
+        found = self.scan(project, endpoint)
+        if found is None:
             return pl.DataFrame()
         within = pl.col("event_at").is_between(_utc(starts_at), _utc(ends_at), closed="left")
-        return self._datasets.scan(project, snapshot).filter(within).collect()
+        return found.filter(within).collect()
+
+    def scan(self, project: str, endpoint: str) -> pl.LazyFrame | None:
+        """All landed predictions of an endpoint as they were logged, not read yet; None where none has landed."""
+        return self.rows_of(project, dataset_of(endpoint))
+
+    def rows_of(self, project: str, dataset: str) -> pl.LazyFrame | None:
+        """The rows of a dataset, not read yet; None where it does not exist."""
+        snapshot = self._datasets.find_snapshot(project, dataset)
+        return None if snapshot is None else self._datasets.scan(project, snapshot)
 
     def truth(self, project: str, endpoint: str, predictions: pa.Table) -> pa.Table:
         """The outcome of each prediction whose outcome is known."""

@@ -168,6 +168,65 @@ def test_a_failed_write_leaves_nothing_behind_and_the_next_one_succeeds(
     assert read_calls(tmp_path / "srv_1") == [first, last]
 
 
+def test_what_is_gathered_is_written_at_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = PredictionLog(tmp_path / "srv_1")
+    calls = [make_call(context=1 + at % 2) for at in range(6)]
+    log.append(make_context(), calls[0])
+    writes = []
+    monkeypatch.setattr(os, "write", lambda to, data, write=os.write: writes.append(len(data)) or write(to, data))
+
+    log.is_gathering = True
+    for call in calls[1:5]:
+        log.append(make_context(call.context), call)
+    assert (log.gathered_calls, writes, log.figures.written_calls) == (4, [], 1)
+    log.is_gathering = False
+    log.append(make_context(calls[5].context), calls[5])  # nothing overtakes what was gathered
+    log.close()
+
+    assert len(writes) == 2
+    assert read_calls(tmp_path / "srv_1") == calls
+    assert log.figures.written_calls == 6
+
+
+def test_what_is_gathered_is_written_before_its_segment_is_closed(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path / "srv_1", segment_bytes=200)
+    log.is_gathering = True
+    calls = [make_call() for _ in range(8)]
+    for call in calls:
+        log.append(make_context(), call)
+        log.flush()
+    log.append(make_context(), calls[0])
+    log.close()
+
+    assert len(segments_of(tmp_path / "srv_1")) > 1
+    assert read_calls(tmp_path / "srv_1") == [*calls, calls[0]]
+
+
+def test_a_failed_flush_loses_what_was_gathered_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = PredictionLog(tmp_path / "srv_1")
+    first, last = make_call(), make_call(context=2)
+    log.append(make_context(), first)
+    log.is_gathering = True
+    log.append(make_context(2), make_call(context=2))
+    log.append(make_context(), make_call())
+
+    def full(descriptor: int, data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(LogFailed, match="No space left on device"):
+            log.flush()
+    log.append(make_context(2), last)  # its context is told again: the first time was lost
+    log.flush()
+    log.close()
+
+    assert read_calls(tmp_path / "srv_1") == [first, last]
+    assert (log.figures.refused, log.figures.written_calls) == (2, 2)
+
+
 def test_everything_is_on_the_disk_after_closing(tmp_path: Path) -> None:
     log = PredictionLog(tmp_path / "srv_1")
     log.append(make_context(), make_call())

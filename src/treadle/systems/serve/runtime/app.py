@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from treadle.ground.errors import TreadleError
@@ -24,6 +25,7 @@ from treadle.systems.serve.runtime.bodies import (
 from treadle.systems.serve.runtime.errors import NoSuchModel, WrongMethod
 from treadle.systems.serve.runtime.guard import Guard
 from treadle.systems.serve.runtime.inference import Inference
+from treadle.systems.serve.runtime.leaving import Leaving
 from treadle.systems.serve.runtime.log import PredictionLog
 from treadle.systems.serve.runtime.metrics import Metrics
 from treadle.systems.serve.runtime.observing import Observer
@@ -62,6 +64,8 @@ class ServingApp:
         self._plain = PlainAddresses(inference, metrics)
         self._oip = ProtocolAddresses(protocol, repository, inference, metrics)
         self._addresses: dict[str, Address] = {}
+        self.leaving = Leaving(log, partial(self._refusal, ""))
+        """Where the answers of `answer_now` leave by: a record may still have to be written."""
         repository.changed.append(self.refresh)
         self.refresh()
 
@@ -77,10 +81,16 @@ class ServingApp:
     def answer_now(self, path: str, headers: Headers, body: bytes) -> tuple[int, Headers, bytes] | None:
         """(status, headers, body) of a POST that need not wait; None, and nothing done, for any other.
 
-        The server's protocol asks here first, so most inferences cost no task, no coroutine and no ASGI message.
+        The server's protocol asks here first, so most inferences cost no task, no coroutine and no ASGI message. The answer
+        goes through `leaving`. Where each request is observed, its record is written at once, so that its time is known.
         """
         if self._observer is None:
-            return self._answered_now(path, headers, body)
+            log = self._prediction_log
+            log.is_gathering = True
+            try:
+                return self._answered_now(path, headers, body)
+            finally:
+                log.is_gathering = False
         seen = self._observer.begin(headers)
         answered = self._answered_now(path, headers, body)
         if answered is not None:

@@ -138,10 +138,11 @@ class FrameBuffer:
 
     _encoder: msgspec.msgpack.Encoder
     _buffer: bytearray
+    _gathered: bytearray
 
     @classmethod
     def empty(cls) -> FrameBuffer:
-        return cls(msgspec.msgpack.Encoder(), bytearray(1 << 16))
+        return cls(msgspec.msgpack.Encoder(), bytearray(1 << 16), bytearray())
 
     def frame(self, kind: int, record: Any) -> memoryview:
         """The frame of a record; valid until the next one."""
@@ -153,7 +154,23 @@ class FrameBuffer:
             HEADER.pack_into(buffer, 0, length, zlib.crc32(view[8:]))
         return memoryview(buffer)
 
+    def gather(self, kind: int, record: Any) -> None:
+        """Puts the frame of a record behind those that were gathered before."""
+        frames = self._gathered
+        start = len(frames)
+        frames += _ROOM
+        self._encoder.encode_into(record, frames, -1)
+        frames[start + 8] = kind
+        with memoryview(frames) as view:
+            HEADER.pack_into(frames, start, len(frames) - start - 8, zlib.crc32(view[start + 8 :]))
 
+    def taken(self) -> memoryview:
+        """The frames that were gathered; none are left."""
+        frames, self._gathered = self._gathered, bytearray()
+        return memoryview(frames)
+
+
+_ROOM = bytes(9)
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
     CONTEXT: msgspec.msgpack.Decoder(Context),
     CALL: msgspec.msgpack.Decoder(Call),

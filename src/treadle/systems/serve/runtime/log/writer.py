@@ -2,7 +2,8 @@
 
 What `write()` has taken survives the death of this process at any moment: nothing acknowledged is lost on `kill -9`. A
 power cut may take the last 50 ms, the stated bound. When the disk budget is used up, or the disk refuses, the request is
-refused with 503: there is no prediction without its record. An operator for whom answers matter more may choose sampling:
+refused with 503: there is no prediction without its record. Calls that are answered in one turn of the event loop may be gathered and
+written at once (`is_gathering`, `flush`): then their answers wait for that write. An operator for whom answers matter more may choose sampling:
 from four fifths of the budget on, fewer and fewer calls are recorded, and those that are not are counted.
 """
 
@@ -78,6 +79,11 @@ class PredictionLog:
         self._sizes: list[int] = []
         """Of the segments that are closed."""
         self._held_before = 0
+        self.is_gathering = False
+        """Whether `append` leaves the record to the next `flush`; whoever sets it lets no answer go before that."""
+        self.gathered_calls = 0
+        """Appended, and not written yet."""
+        self._gathered_rows = 0
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _hold(folder)
         self._recount()
@@ -103,7 +109,8 @@ class PredictionLog:
             )
 
     def append(self, context: Context, call: Call) -> None:
-        """Returns when the operating system has the record. Raises LogFailed, and then nothing of it is in the log.
+        """Returns when the operating system has the record, or when it is gathered for `flush`. Raises LogFailed, and then
+        nothing of it is in the log.
 
         Where sampling was chosen and the budget is short, it may be counted instead.
         """
@@ -112,21 +119,60 @@ class PredictionLog:
             return
         try:
             if self._descriptor < 0 or self._is_full():
+                self._write_gathered()
                 self._roll()
+            if self.is_gathering:
+                self._gather(context, call)
+                return
+            self._write_gathered()
             if context.number not in self._contexts:
                 self._write(self._frames.frame(CONTEXT, context))
                 self._contexts.add(context.number)
             self._write(self._frames.frame(CALL, call))
         except OSError as error:
-            self.figures.refused += 1
-            raise LogFailed(
-                f"The prediction log cannot be written: {error.strerror or error}.",
-                why="No prediction is answered without its record.",
-                fix=f"Make room on the disk of {self.folder.name}, or ship the log.",
-            ) from None
+            raise self._failed(error, 1) from None
+        self._count(1, call.rows)
+
+    def flush(self) -> None:
+        """Writes what was gathered, at once. Raises LogFailed, and then nothing of it is in the log."""
+        gathered = self.gathered_calls
+        try:
+            self._write_gathered()
+        except OSError as error:
+            raise self._failed(error, gathered) from None
+
+    def _gather(self, context: Context, call: Call) -> None:
+        if context.number not in self._contexts:
+            self._frames.gather(CONTEXT, context)
+            self._contexts.add(context.number)
+        self._frames.gather(CALL, call)
+        self.gathered_calls += 1
+        self._gathered_rows += call.rows
+
+    def _write_gathered(self) -> None:
+        if not self.gathered_calls:
+            return
+        calls, rows = self.gathered_calls, self._gathered_rows
+        self.gathered_calls = self._gathered_rows = 0
+        try:
+            self._write(self._frames.taken())
+        except OSError:
+            self._contexts.clear()  # some of them may have been among what is lost
+            raise
+        self._count(calls, rows)
+
+    def _count(self, calls: int, rows: int) -> None:
         figures = self.figures
-        figures.written_calls += 1
-        figures.written_rows += call.rows
+        figures.written_calls += calls
+        figures.written_rows += rows
+
+    def _failed(self, error: OSError, calls: int) -> LogFailed:
+        self.figures.refused += calls
+        return LogFailed(
+            f"The prediction log cannot be written: {error.strerror or error}.",
+            why="No prediction is answered without its record.",
+            fix=f"Make room on the disk of {self.folder.name}, or ship the log.",
+        )
 
     def _is_kept(self, call: Call) -> bool:
         """Chance, by the call's id, that falls from one at four fifths of the budget to zero at all of it."""
@@ -210,6 +256,8 @@ class PredictionLog:
         """Syncs everything and lets the folder go. No append may follow."""
         self._stop.set()
         self._thread.join()
+        with contextlib.suppress(OSError):
+            self._write_gathered()
         self._retire()
         with contextlib.suppress(OSError):
             self._sync_once()

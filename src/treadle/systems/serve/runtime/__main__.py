@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -46,6 +47,8 @@ def main() -> int:
     parser.add_argument("--segment-bytes", type=int, default=64 << 20, help="when a segment of the log is closed")
     parser.add_argument("--drain-s", type=float, default=30.0, help="how long a stop waits for requests in flight")
     parser.add_argument("--share-port", action="store_true", help="let several servers listen on one port")
+    parser.add_argument("--workers", type=int, default=1, help="servers on one port, started again when they die")
+    parser.add_argument("--parts", type=int, default=1, help="how many share the port, and the rate limits with it")
     parser.add_argument("--access-log", metavar="FILE", help="a JSON line for each request; - is the standard output")
     parser.add_argument("--access-log-share", type=float, default=1.0, help="of requests that went well; others always")
     parser.add_argument(
@@ -67,6 +70,8 @@ def main() -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("treadle.serve").setLevel(logging.INFO)
+    if given.workers > 1:
+        return _supervise(given)
     settings = ServerSettings(
         serving=given.serving,
         host=given.host,
@@ -82,6 +87,7 @@ def main() -> int:
         log_when_full=given.log_when_full,
         drain_s=given.drain_s,
         shares_port=given.share_port,
+        parts=max(1, given.parts),
         access_log=given.access_log,
         access_log_share=given.access_log_share,
         otlp_endpoint=given.otlp_endpoint or None,
@@ -94,6 +100,29 @@ def main() -> int:
         # does not turn a clean stop into a death.
         for stopping in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stopping, signal.SIG_IGN)
+    except TreadleError as error:
+        print("\n".join(error.sentences()), file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+def _supervise(given: argparse.Namespace) -> int:
+    """Runs several workers; each gets the port, its part of the limits and of the log's budget."""
+    from treadle.systems.serve.runtime.workers import Workers, reserve
+
+    try:
+        with contextlib.ExitStack() as kept:
+            port = kept.enter_context(reserve(given.host, given.port)).getsockname()[1]
+            own = {"workers": None, "parts": given.workers, "share_port": True, "port": port, "ready_fd": None}
+            own |= {"tied_fd": None, "port_file": None, "log_budget_bytes": given.log_budget_bytes // given.workers}
+            if given.grpc_port is not None:
+                own["grpc_port"] = kept.enter_context(reserve(given.host, given.grpc_port)).getsockname()[1]
+            told: list[str] = []
+            for name, value in {**vars(given), **own}.items():
+                if value is not None and value is not False:
+                    told += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+            workers = Workers(given.workers, told, given.drain_s, given.tied_fd, given.ready_fd, given.port_file)
+            workers.run()
     except TreadleError as error:
         print("\n".join(error.sentences()), file=sys.stderr)  # noqa: T201
         return 2

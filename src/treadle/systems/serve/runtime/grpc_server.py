@@ -43,7 +43,8 @@ CODES = {
 class GrpcServer:
     """The methods behind a port. Raises MissingExtra where grpcio is not installed."""
 
-    def __init__(self, methods: GrpcMethods, guard: Guard) -> None:
+    def __init__(self, methods: GrpcMethods, guard: Guard, *, shares_port: bool = False) -> None:
+        self._shares_port = shares_port
         self._grpc = _library()
         self._methods, self._guard = methods, guard
         self._server: Any = None
@@ -55,7 +56,8 @@ class GrpcServer:
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),  # else a second server on the same port would take half of its calls
+                # unasked, a second server on the same port would take half of its calls
+                ("grpc.so_reuseport", int(self._shares_port)),
             ],
         )
         self._server.add_generic_rpc_handlers((self._handlers(),))

@@ -65,6 +65,8 @@ class ServerSettings:
     drain_s: float = 30.0
     shares_port: bool = False
     """Whether other servers may listen on the same port: the system then divides new connections among them."""
+    parts: int = 1
+    """How many servers share the port; each keeps so small a part of the rate limits."""
     access_log: str | None = None
     """A file, or `-` for the standard output; None writes none."""
     access_log_share: float = 1.0
@@ -110,12 +112,14 @@ def run(settings: ServerSettings) -> None:
         repository = Repository(table, loader, is_controlled=loopback or settings.model_control)
         features = closing.enter_context(contextlib.closing(Features(settings.open_reader, metrics.features_read)))
         inference = Inference(log, metrics, models, Shadowing(log, metrics, shadow), features)
-        guard, rates = Guard(settings.token, loopback), Rates()
+        guard, rates = Guard(settings.token, loopback), Rates(parts=settings.parts)
         inference.is_observed = tracer is not None
         app = ServingApp(protocol, repository, inference, log, metrics, guard, rates, observer)
         grpc = None
         if settings.grpc_port is not None:
-            grpc = GrpcServer(GrpcMethods(protocol, repository, inference, metrics, rates), guard)
+            grpc = GrpcServer(
+                GrpcMethods(protocol, repository, inference, metrics, rates), guard, shares_port=settings.shares_port
+            )
         listener = _listen(settings.host, settings.port, shares_port=settings.shares_port)
         announcement = Announcement(server, os.getpid(), settings.host, listener.getsockname()[1])
         _serve(settings, app, protocol, repository, grpc, listener, announcement)

@@ -26,6 +26,8 @@ class Rates:
     """The buckets of one server. Cost: a dictionary look-up a request, and nothing where no rate is set."""
 
     monotonic: Callable[[], float] = time.monotonic
+    parts: int = 1
+    """The servers that share a port: each gives out its part of every rate, so all together keep it."""
     _buckets: OrderedDict[tuple[str, bytes], _Bucket] = field(default_factory=OrderedDict)
 
     def take(self, endpoint: str, caller: bytes, limits: Limits) -> None:
@@ -33,7 +35,8 @@ class Rates:
         rate = limits.requests_per_s
         if rate <= 0:
             return
-        now, most = self.monotonic(), float(limits.burst or max(1, math.floor(rate)))
+        most = max(1.0, float(limits.burst or math.floor(rate)) / self.parts)
+        now, rate = self.monotonic(), rate / self.parts
         key = endpoint, caller
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -47,7 +50,7 @@ class Rates:
         if bucket.permits < 1:
             wait_s = (1 - bucket.permits) / rate
             raise TooManyRequests(
-                f"Endpoint {endpoint!r} takes {rate:g} requests a second from one caller.",
+                f"Endpoint {endpoint!r} takes {limits.requests_per_s:g} requests a second from one caller.",
                 fix=f"Try again in {max(1, math.ceil(wait_s))} s, or send more rows in each request.",
                 retry_after_s=max(1, math.ceil(wait_s)),
             )

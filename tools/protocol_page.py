@@ -69,6 +69,9 @@ def _rest_words() -> Iterator[str]:
     yield "  metadata says so as `matrix_input`. `optional_inputs` names what any request may carry beside its model's inputs."
     yield "- Where the server reads the features (`feature_service` in the metadata), the inputs are entity keys and values on demand,"
     yield "  each with its `role`; a store that does not answer in time is a 503, or a prediction from nulls, as the endpoint says."
+    yield '- `parameters: {"explain": true}` adds the output `attributions`, FP64 [rows, columns], what each input adds to each prediction, and'
+    yield "  `attribution_base`, FP64 [rows], what the sum is without them; the parameters `attribution_method`, `attribution_scale` and"
+    yield "  `attribution_inputs` (the columns' names, in order) say what they are. Over gRPC alike."
     yield f"- Bodies may be packed (gzip, deflate); answers from {PACK_FROM_BYTES} bytes on are, where `Accept-Encoding` allows it."
     yield '- Every refusal is `{"error": "..."}` with a 4xx, or 503 and `Retry-After`. HEAD is GET without the body.'
     yield "- `max_batch_size` in the configuration is 0: shapes say the rows themselves."

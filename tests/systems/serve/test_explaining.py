@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations
 from math import factorial, log
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from tritonclient.grpc import service_pb2 as pb
 
+from tests.systems.serve.in_process import Faces, Request, faces, run
 from tests.systems.serve.models import deploy, flights_model
 from tests.systems.serve.processes import start_server
 from treadle.systems.serve.conversion.forms import ForestForm, Tree
@@ -155,3 +158,33 @@ def test_a_request_may_ask_why(serving: Path) -> None:
     assert total == pytest.approx(log(probability / (1 - probability)))
     assert many.status_code == 400
     assert "101 rows are to be explained" in many.json()["error"]
+
+
+def test_the_protocol_takes_the_same_wish_over_rest_and_grpc(serving: Path) -> None:
+    deploy(serving, "numbers", flights_model(numeric=True))
+    tensor = {"name": "input", "datatype": "FP64", "shape": [2, 3]}
+    rows = [[0.5, -1.0, 0.25], [0.0, 1.0, -2.0]]
+    body = {"inputs": [{**tensor, "data": rows}], "parameters": {"explain": True}}
+    asked = pb.ModelInferRequest(model_name="numbers", inputs=[tensor], raw_input_contents=[np.array(rows).tobytes()])
+    asked.parameters["explain"].bool_param = True
+
+    async def ask(faces: Faces, body: Any) -> Any:
+        path = "/v2/models/numbers/infer"
+        assert faces.app.answer_now(path, [], json.dumps(body).encode()) is None
+        reply = await faces.ask(Request("POST", path, (), json.dumps(body).encode()))
+        return json.loads(reply.body)
+
+    with faces(serving) as both:
+        rest = run(ask(both, body), 10)
+        grpc = pb.ModelInferResponse.FromString(run(both.grpc.infer(asked.SerializeToString(), lambda: b"me"), 10))
+        wrong = run(ask(both, {**body, "parameters": {"explain": "yes"}}), 10)
+
+    outputs = {one["name"]: one for one in rest["outputs"]}
+    added, base = np.array(outputs["attributions"]["data"]).reshape(2, 3), np.array(outputs["attribution_base"]["data"])
+    odds = [log(one / (1 - one)) for one in outputs["probability"]["data"]]
+    assert added.sum(axis=1) + base == pytest.approx(odds, abs=1e-9)
+    assert rest["parameters"]["attribution_inputs"] == "a,b,c"
+    assert rest["parameters"]["attribution_scale"] == "raw"
+    raw = dict(zip([one.name for one in grpc.outputs], grpc.raw_output_contents, strict=True))
+    assert np.array_equal(np.frombuffer(raw["attributions"]).reshape(2, 3), added)
+    assert "'explain' is true or false" in wrong["error"]

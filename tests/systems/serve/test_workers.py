@@ -63,6 +63,8 @@ def test_workers_that_cannot_start_are_not_started_again(tmp_path: Path) -> None
     with pytest.raises(ServerDidNotStart) as refused:
         ServerProcess.start(tmp_path, host="0.0.0.0", arguments=("--workers", "2"))
 
+    assert "A worker ended with status 2 while it started." in refused.value.why
+
 
 def test_a_rate_is_kept_by_all_workers_together() -> None:
     limits = Limits(requests_per_s=10, burst=10)

@@ -23,6 +23,7 @@ from treadle.systems.serve.runtime.protocol import (
     answer_parameters,
     check_outputs,
     wanted_outputs,
+    wants_explanation,
 )
 from treadle.systems.serve.runtime.rates import Rates
 from treadle.systems.serve.runtime.repository import Repository
@@ -216,6 +217,7 @@ class GrpcMethods:
         if size > largest:
             raise BodyTooLarge(f"The message is larger than {largest} bytes.", fix="Send fewer rows in each request.")
         check_outputs(endpoint, request)
+        wants_explanation(request)
 
         def as_sent(revision: LiveRevision) -> Batch:
             return revision.model.plan.from_request(request)
@@ -226,6 +228,8 @@ class GrpcMethods:
         answer = self._inference.answer_inline(endpoint, read, request.id, only, started)
         if isinstance(answer, Batch):
             answer = await self._inference.answer_later(endpoint, answer, read, request.id, only, started)
+        if wants_explanation(request):
+            answer.explanation = await self._inference.explain(answer, read)
         return encode_infer_response(
             model_name=endpoint.name,
             model_version=answer.revision.model_version if answer.revision is not None else None,

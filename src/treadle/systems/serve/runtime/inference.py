@@ -21,6 +21,7 @@ from treadle.systems.serve.runtime.batches import Batch
 from treadle.systems.serve.runtime.endpoints import LiveEndpoint, LiveRevision
 from treadle.systems.serve.runtime.engines.opening import Matrix
 from treadle.systems.serve.runtime.errors import Drained, NotAllowed, Overloaded, TimedOut
+from treadle.systems.serve.runtime.explaining import Explanation, explain
 from treadle.systems.serve.runtime.keyed import Features
 from treadle.systems.serve.runtime.log import PredictionLog
 from treadle.systems.serve.runtime.metrics import Metrics
@@ -53,6 +54,8 @@ class Answer:
     ids: list[str]
     scores: Matrix
     signature: Signature
+    explanation: Explanation | None = None
+    """What each input adds to each prediction, where the request asked for it."""
 
     def outputs(self) -> list[OutputTensor]:
         """All the outputs that the signature promises."""
@@ -66,6 +69,10 @@ class Answer:
             decision = self.scores[:, 0] >= self.signature.threshold
             tensors.append(OutputTensor("decision", "BOOL", (rows,), decision))
         tensors.append(OutputTensor("prediction_id", "BYTES", (rows,), self.ids))
+        if self.explanation is not None:
+            added = self.explanation.contributions
+            tensors.append(OutputTensor("attributions", "FP64", added.shape, added))
+            tensors.append(OutputTensor("attribution_base", "FP64", (rows,), self.explanation.base))
         if self.revision is None:
             tensors.append(self.revision_tensor())
         return tensors
@@ -264,6 +271,15 @@ class Inference:
                 fix="Send fewer rows in each request, or raise the endpoint's limit timeout_ms.",
             ) from None
         return scores, Timing(started, ready, begun, ended)
+
+    async def explain(self, answer: Answer, read: Read) -> Explanation:
+        """What each input adds to each prediction; worked out beside the event loop."""
+        revision = answer.revision
+        if revision is None:
+            raise NotAllowed(
+                "Rows that went to several revisions cannot be explained in one answer.", fix="Send them one by one."
+            )
+        return await self.beside(explain, revision.model, read(revision).matrix, answer.scores)
 
     async def beside(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """What some work answers, done in the thread where long calls are."""

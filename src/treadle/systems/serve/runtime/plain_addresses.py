@@ -13,7 +13,7 @@ from treadle.systems.serve.runtime.batches import Batch
 from treadle.systems.serve.runtime.bodies import RequestHead
 from treadle.systems.serve.runtime.endpoints import LiveEndpoint, LiveRevision
 from treadle.systems.serve.runtime.errors import NotAllowed
-from treadle.systems.serve.runtime.explaining import MOST_ROWS, explain
+from treadle.systems.serve.runtime.explaining import MOST_ROWS
 from treadle.systems.serve.runtime.inference import Answer, Inference, Read
 from treadle.systems.serve.runtime.metrics import Metrics
 from treadle.systems.serve.runtime.row_facts import make_facts
@@ -87,15 +87,8 @@ class PlainAddresses:
         return json_reply(payload)
 
     async def _explanations(self, answer: Answer, read: Read) -> list[dict[str, Any]]:
-        """What each input adds to each prediction; worked out beside the event loop."""
-        revision = answer.revision
-        if revision is None:
-            raise NotAllowed(
-                "Rows that went to several revisions cannot be explained in one answer.", fix="Send them one by one."
-            )
-        model, matrix = revision.model, read(revision).matrix
-        found = await self._inference.beside(explain, model, matrix, answer.scores)
-        names = [column.name for column in model.signature.inputs]
+        found = await self._inference.explain(answer, read)
+        names = [column.name for column in answer.signature.inputs]
         return [
             {
                 "method": found.method,

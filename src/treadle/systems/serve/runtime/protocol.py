@@ -5,7 +5,8 @@ from __future__ import annotations
 from treadle import __version__
 from treadle.ground.errors import did_you_mean
 from treadle.systems.serve.runtime.endpoints import LiveEndpoint, LiveRevision, RouteTable
-from treadle.systems.serve.runtime.errors import NoSuchModel, Overloaded, UnknownInput
+from treadle.systems.serve.runtime.errors import NoSuchModel, NotAllowed, Overloaded, UnknownInput, WrongInput
+from treadle.systems.serve.runtime.explaining import MOST_ROWS
 from treadle.systems.serve.runtime.inference import Answer
 from treadle.wire.oip import (
     InferRequest,
@@ -19,6 +20,8 @@ from treadle.wire.oip import (
 )
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
+EXPLAIN = "explain"
+"""The parameter of a request that asks what each input adds to each prediction."""
 SERVER = ServerMetadata(name="treadle", version=__version__, extensions=EXTENSIONS)
 
 
@@ -74,11 +77,26 @@ class Protocol:
         ]
 
 
+def wants_explanation(request: InferRequest) -> bool:
+    """Whether the request asks what each input adds. Raises WrongInput, and NotAllowed for more rows than are explained."""
+    asked = request.parameters.get(EXPLAIN, False)
+    if not isinstance(asked, bool):
+        raise WrongInput(f"The parameter {EXPLAIN!r} is true or false.")
+    rows = request.inputs[0].shape[0] if asked and request.inputs and request.inputs[0].shape else 0
+    if rows > MOST_ROWS:
+        raise NotAllowed(
+            f"{rows} rows are to be explained; {MOST_ROWS} are in one request.", fix="Ask for fewer at once."
+        )
+    return asked
+
+
 def check_outputs(endpoint: LiveEndpoint, request: InferRequest) -> None:
     """Raises UnknownInput for an output that the endpoint does not have, before anything is predicted and logged."""
     if request.outputs is None:
         return
     known = {tensor.name for tensor in endpoint.metadata[None].outputs} | {"revision"}
+    if request.parameters.get(EXPLAIN):
+        known |= {"attributions", "attribution_base"}
     for asked in request.outputs:
         if asked.name not in known:
             raise UnknownInput(f"This model has no output {asked.name!r}.", fix=did_you_mean(asked.name, known))
@@ -106,6 +124,10 @@ def answer_parameters(answer: Answer) -> dict[str, Parameter]:
     parameters: dict[str, Parameter] = {"prediction_id": answer.ids[0]}
     if answer.revision is not None:
         parameters["revision"] = answer.revision.number
+    if answer.explanation is not None:
+        parameters["attribution_method"] = answer.explanation.method
+        parameters["attribution_scale"] = answer.explanation.scale
+        parameters["attribution_inputs"] = ",".join(column.name for column in answer.signature.inputs)
     return parameters
 
 

@@ -19,12 +19,14 @@ from treadle.systems.serve.runtime.inference import Answer, Inference, Read
 from treadle.systems.serve.runtime.keyed import rows_of_request
 from treadle.systems.serve.runtime.metrics import Metrics
 from treadle.systems.serve.runtime.protocol import (
+    EXPLAIN,
     SERVER,
     Protocol,
     answer_parameters,
     check_outputs,
     raw_request,
     wanted_outputs,
+    wants_explanation,
 )
 from treadle.systems.serve.runtime.repository import Repository
 from treadle.wire.oip import (
@@ -41,6 +43,7 @@ from treadle.wire.oip import (
 )
 
 _encode = msgspec.json.encode
+_EXPLAIN = b'"explain"'
 _INDEX, _LOAD, _UNLOAD = (
     "/v2/repository/index",
     "/v2/repository/models/{name}/load",
@@ -161,6 +164,8 @@ class ProtocolAddresses:
             return None
 
         def handler(head: RequestHead, body: bytes) -> Reply | None:
+            if _EXPLAIN in body:
+                return None  # worked out in a thread, so it has to wait
             request, answer, _, started = self._begin(endpoint, only, head, body)
             return None if isinstance(answer, Batch) else self._reply(endpoint, request, answer, started)
 
@@ -177,7 +182,12 @@ class ProtocolAddresses:
             except TreadleError:
                 _count_failure(endpoint, only, started)
                 raise
+        await self._explain(request, answer, read)
         return self._reply(endpoint, request, answer, started)
+
+    async def _explain(self, request: InferRequest, answer: Answer, read: Read) -> None:
+        if request.parameters.get(EXPLAIN):
+            answer.explanation = await self._inference.explain(answer, read)
 
     async def _infer_keyed(
         self, endpoint: LiveEndpoint, only: LiveRevision | None, head: RequestHead, body: bytes
@@ -190,6 +200,7 @@ class ProtocolAddresses:
             request = _parsed(endpoint, head, body)
             read = await self._inference.keyed(endpoint, *rows_of_request(source, request))
             answer = await self._inference.answer(endpoint, read, request.id, only, started)
+            await self._explain(request, answer, read)
         except TreadleError:
             _count_failure(endpoint, only, started)
             raise
@@ -233,6 +244,7 @@ def _parsed(endpoint: LiveEndpoint, head: RequestHead, body: bytes) -> InferRequ
     else:
         request = parse_infer_request(body, head.inference_length)
     check_outputs(endpoint, request)
+    wants_explanation(request)
     return request
 
 

@@ -14,6 +14,7 @@ from treadle.ground.errors import TreadleError
 from treadle.ground.plugins import Plugins
 from treadle.systems.serve.runtime.keyed import FeatureReader, OpenReader
 from treadle.systems.serve.runtime.process import ServerSettings, run
+from treadle.systems.serve.runtime.workers import Workers, reserve
 
 
 def _opener(name: str, folder: Path) -> OpenReader:
@@ -108,8 +109,6 @@ def main() -> int:
 
 def _supervise(given: argparse.Namespace) -> int:
     """Runs several workers; each gets the port, its part of the limits and of the log's budget."""
-    from treadle.systems.serve.runtime.workers import Workers, reserve
-
     try:
         with contextlib.ExitStack() as kept:
             port = kept.enter_context(reserve(given.host, given.port)).getsockname()[1]

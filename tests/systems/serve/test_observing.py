@@ -12,7 +12,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import grpc
+import numpy as np
 import pytest
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.grpc import service_pb2_grpc
 
 from tests.systems.serve.models import deploy, flights_model
 from tests.systems.serve.processes import start_server
@@ -112,6 +116,38 @@ def test_requests_become_lines_and_spans_on_either_way(serving: Path, tmp_path: 
     refused = next(span for span in collector.spans() if span["traceId"] != TRACE)
     assert refused["parentSpanId"] == ""
     assert "treadle_spans_dropped_total 0" in metrics
+
+
+def test_calls_of_grpc_become_lines_and_spans_as_well(serving: Path, tmp_path: Path, collector: Collector) -> None:
+    deploy(serving, "numbers", flights_model(numeric=True))
+    lines = tmp_path / "access.jsonl"
+    tensor = {"name": "input", "datatype": "FP64", "shape": [1, 3]}
+    asked = pb.ModelInferRequest(
+        model_name="numbers", inputs=[tensor], raw_input_contents=[np.array([0.5, -1.0, 0.25]).tobytes()]
+    )
+    told = (("traceparent", f"00-{TRACE}-{PARENT}-01"), ("x-request-id", "r-2"))
+    path = "/inference.GRPCInferenceService/ModelInfer"
+
+    with start_server(
+        serving, grpc_port=0, arguments=("--access-log", str(lines), "--otlp-endpoint", collector.url)
+    ) as server:
+        address = server.process.grpc_address
+        assert address is not None
+        with grpc.insecure_channel(address) as channel:
+            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            stub.ModelInfer(asked, metadata=told)
+            with pytest.raises(grpc.RpcError):
+                stub.ModelInfer(pb.ModelInferRequest(model_name="nobody"), metadata=told)
+
+    written = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [(one["path"], one["status"], one["request_id"]) for one in written] == [
+        (path, 200, "r-2"),
+        (path, 404, "r-2"),
+    ]
+    answered, refused = [span for span in collector.spans() if span["parentSpanId"] == PARENT]
+    below = [span["name"] for span in collector.spans() if span["parentSpanId"] == answered["spanId"]]
+    assert below == ["model", "prediction log"]
+    assert facts(refused)["http.response.status_code"] == "404"
 
 
 @pytest.mark.parametrize(

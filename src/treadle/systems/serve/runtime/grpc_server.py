@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from treadle.ground.errors import InvalidInput, MissingExtra, TreadleError
 from treadle.systems.serve.runtime.grpc_methods import BothStreams, Caller, GrpcMethods, ServerStream, Unary
 from treadle.systems.serve.runtime.guard import Guard
+from treadle.systems.serve.runtime.observing import Observer
 
 MAX_MESSAGE_BYTES = 64 << 20
 """What any message may have, packed or not; an endpoint's own limit is the smaller one as a rule."""
@@ -43,7 +44,10 @@ CODES = {
 class GrpcServer:
     """The methods behind a port. Raises MissingExtra where grpcio is not installed."""
 
-    def __init__(self, methods: GrpcMethods, guard: Guard, *, shares_port: bool = False) -> None:
+    def __init__(
+        self, methods: GrpcMethods, guard: Guard, observer: Observer | None = None, *, shares_port: bool = False
+    ) -> None:
+        self._observer = observer
         self._shares_port = shares_port
         self._grpc = _library()
         self._methods, self._guard = methods, guard
@@ -82,7 +86,9 @@ class GrpcServer:
     def _handlers(self) -> Any:
         grpc, methods = self._grpc, self._methods
         base: Any = grpc.GenericRpcHandler
-        found = {path: grpc.unary_unary_rpc_method_handler(self._unary(one)) for path, one in methods.unary().items()}
+        found = {
+            path: grpc.unary_unary_rpc_method_handler(self._unary(path, one)) for path, one in methods.unary().items()
+        }
         for path, server_stream in methods.server_streams().items():
             found[path] = grpc.unary_stream_rpc_method_handler(self._server_stream(server_stream))
         for path, both_streams in methods.both_streams().items():
@@ -94,14 +100,32 @@ class GrpcServer:
 
         return Handlers()
 
-    def _unary(self, method: Unary) -> Any:
+    def _unary(self, path: str, method: Unary) -> Any:
         async def call(data: bytes, context: Any) -> bytes:
             try:
                 return await method(data, self._check(context))
             except Exception as error:
                 return await self._refuse(context, error)
 
-        return call
+        observer = self._observer
+        if observer is None:
+            return call
+
+        async def observed(data: bytes, context: Any) -> bytes:
+            """The same, told of: each call has a context of its own, so what is noted meanwhile is its own."""
+            seen = observer.begin(_headers_of(context))
+            status, sent = 500, 0
+            try:
+                answer = await method(data, self._check(context))
+                status, sent = 200, len(answer)
+                return answer
+            except Exception as error:
+                status = error.status if isinstance(error, TreadleError) else 500
+                return await self._refuse(context, error)
+            finally:
+                observer.end(seen, "POST", path, status, len(data), sent)
+
+        return observed
 
     def _server_stream(self, method: ServerStream) -> Any:
         async def call(data: bytes, context: Any) -> AsyncIterator[bytes]:
@@ -156,6 +180,12 @@ def _library() -> Any:
     except ImportError:
         raise MissingExtra.of("grpcio", "grpc", "Answering gRPC") from None
     return grpc
+
+
+def _headers_of(context: Any) -> list[tuple[bytes, bytes]]:
+    """A call's metadata as REST has headers."""
+    metadata = context.invocation_metadata() or ()
+    return [(key.encode(), value.encode() if isinstance(value, str) else value) for key, value in metadata]
 
 
 def _host_of(peer: str) -> bytes:

@@ -118,7 +118,10 @@ def run(settings: ServerSettings) -> None:
         grpc = None
         if settings.grpc_port is not None:
             grpc = GrpcServer(
-                GrpcMethods(protocol, repository, inference, metrics, rates), guard, shares_port=settings.shares_port
+                GrpcMethods(protocol, repository, inference, metrics, rates),
+                guard,
+                observer,
+                shares_port=settings.shares_port,
             )
         listener = _listen(settings.host, settings.port, shares_port=settings.shares_port)
         announcement = Announcement(server, os.getpid(), settings.host, listener.getsockname()[1])

@@ -182,6 +182,7 @@ NOUNS = (
     Entry("value show", "value:show", "what predictions were worth, by revision and week, and their cost"),
     Entry("alerts list", "alerts:list_all", "what the monitors have raised"),
     Entry("alerts show", "alerts:show", "one alert: what moved, how far, since when"),
+    Entry("alerts diagnose", "alerts:diagnose", "since when, what came before it, what it led to"),
     Entry("alerts acknowledge", "alerts:acknowledge", "say that you take care of it"),
     Entry("alerts route", "alerts:route", "tell a webhook, a Slack channel or a mailbox"),
     Entry("alerts routes", "alerts:routes", "who is told"),

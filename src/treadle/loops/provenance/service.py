@@ -11,6 +11,8 @@ from treadle.kernel.governance import Caller, verb
 from treadle.loops.provenance import naming
 from treadle.loops.provenance.again import Again
 from treadle.loops.provenance.counting import Served
+from treadle.loops.provenance.diagnosing import Diagnosing
+from treadle.loops.provenance.diagnosis import DiagnoseRequest, Diagnosis
 from treadle.loops.provenance.downward import Downward
 from treadle.loops.provenance.ports import RunsAgain
 from treadle.loops.provenance.records import (
@@ -49,6 +51,15 @@ class Provenance:
         with self._walk(caller) as up:
             down = Downward(up, Served(self._sources.datasets, caller.project))
             return naming.impact(up, down, request.id)
+
+    @verb("provenance.diagnose", permission="provenance.read")
+    def diagnose(self, caller: Caller, request: DiagnoseRequest) -> Diagnosis:
+        """Since when what an alert tells of has moved, what came before that upstream, and what the alert led to.
+
+        Raises AlertNotFound. Cost: one walk of the model version's lineage, and the events recorded since the search begins.
+        """
+        with self._walk(caller) as up:
+            return Diagnosing(up).diagnose(request.alert, max(0, request.before_s))
 
     @verb("provenance.replay", permission="code.run")
     def replay(self, caller: Caller, request: ReplayRequest) -> PredictionReplay:

@@ -12,6 +12,9 @@ order by run;
 -- name: runs_of_bundle
 select id from run where project = :project and bundle_digest = :digest order by id;
 
+-- name: runs_caused_by
+select id from run where project = :project and caused_by = :event and root = id order by id;
+
 -- name: versions_of_digest
 select m.name, v.number from model_version v join registered_model m on m.project = v.project and m.line = v.line
 where v.project = :project and v.digest = :digest and v.deleted_at is null and m.deleted_at is null

@@ -73,6 +73,44 @@ def show(session: Session, alert: AlertId) -> None:
             ("column", "how", "z", "means to the model"),
             [(one.column, one.detail or one.figure, one.z, one.impact) for one in found.symptoms],
         )
+        paper.line(f"What came before it: treadle alerts diagnose {found.id}", style="dim")
+
+    session.out.show(found, draw)
+
+
+def diagnose(
+    session: Session,
+    alert: AlertId,
+    *,
+    before_s: Annotated[int, "how long before the change the search begins, in seconds"] = 14 * 86_400,
+) -> None:
+    """Says since when, what came before it upstream (the likeliest first), what it led to, and what is to be done."""
+    found = session.client.provenance.diagnose(alert=alert, before_s=before_s)
+
+    def draw(paper: Paper) -> None:
+        paper.sheet(
+            {"alert": found.alert, "endpoint": found.endpoint, "model": found.model_version, "since": found.since}
+        )
+        paper.title("What moved")
+        paper.table(
+            ("column", "how", "since", "before", "after"),
+            [(one.column, one.how, one.since, one.before, one.after) for one in found.moved],
+        )
+        paper.title("What came before")
+        paper.table(
+            ("when", "what", "steps away", "by", "look"),
+            [(one.at, one.what, one.distance, one.actor, one.look) for one in found.suspects],
+            empty="Nothing that the lineage of the model leads to; --before-s looks further back.",
+        )
+        paper.title("What it led to")
+        paper.table(
+            ("what", "", "look"),
+            [(one.kind, one.title, one.look) for one in found.consequences],
+            empty="Nothing yet.",
+        )
+        for text in found.runbooks:
+            paper.title("To do")
+            paper.line(text)
 
     session.out.show(found, draw)
 

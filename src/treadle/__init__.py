@@ -35,16 +35,21 @@ if TYPE_CHECKING:  # the typing module itself would double the price of the impo
     from treadle.faces.sdk.querying import query as query
     from treadle.faces.sdk.rules import rule as rule
     from treadle.faces.sdk.running import ConcurrencyLimit as ConcurrencyLimit
+    from treadle.faces.sdk.running import DataWindow as DataWindow
     from treadle.faces.sdk.running import Handle as Handle
+    from treadle.faces.sdk.running import Limits as Limits
     from treadle.faces.sdk.running import Resources as Resources
     from treadle.faces.sdk.running import Schedule as Schedule
+    from treadle.faces.sdk.running import Window as Window
     from treadle.faces.sdk.running import Workspace as Workspace
     from treadle.faces.sdk.running import each as each
     from treadle.faces.sdk.running import env as env
     from treadle.faces.sdk.running import file as file
     from treadle.faces.sdk.running import load as load
     from treadle.faces.sdk.running import on_alert as on_alert
+    from treadle.faces.sdk.running import on_contract as on_contract
     from treadle.faces.sdk.running import on_event as on_event
+    from treadle.faces.sdk.running import on_labels as on_labels
     from treadle.faces.sdk.running import on_landing as on_landing
     from treadle.faces.sdk.running import open_workspace as open_workspace
     from treadle.faces.sdk.running import pipeline as pipeline
@@ -83,8 +88,9 @@ _NAMES = {
     "treadle.faces.sdk.querying": ("query",),
     "treadle.faces.sdk.rules": ("rule",),
     "treadle.faces.sdk.running": (
-        "ConcurrencyLimit", "Handle", "Resources", "Schedule", "each", "env", "file", "load", "on_alert", "on_event",
-        "on_landing", "open_workspace", "pipeline", "publish", "run", "secret", "step", "use", "Workspace",
+        "ConcurrencyLimit", "DataWindow", "Handle", "Limits", "Resources", "Schedule", "Window", "each", "env", "file",
+        "load", "on_alert", "on_contract", "on_event", "on_labels", "on_landing",
+        "open_workspace", "pipeline", "publish", "run", "secret", "step", "use", "Workspace",
     ),
     "treadle.faces.sdk.scoring": ("batch_score",),
     "treadle.faces.sdk.serving": ("deploy", "watch"),
@@ -107,10 +113,11 @@ _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 """Where each public name lives."""
 
 __all__ = [
-    "Batch", "ConcurrencyLimit", "FileSet", "Handle", "Resources", "Schedule", "TreadleError", "Workspace", "__version__",
+    "Batch", "ConcurrencyLimit", "DataWindow", "FileSet", "Handle", "Limits", "Resources", "Schedule", "TreadleError",
+    "Window", "Workspace", "__version__",
     "batch_score", "best_of", "card", "challenge", "checkpoint", "chosen", "clean", "conforming", "contract", "dataset", "deploy", "design",
     "each", "env", "features", "file", "idempotency_key", "leaderboard", "load", "log_metric", "log_metrics", "model",
-    "now", "on_alert", "on_event", "on_landing", "open_workspace", "optuna_storage", "pipeline", "progress", "publish",
+    "now", "on_alert", "on_contract", "on_event", "on_labels", "on_landing", "open_workspace", "optuna_storage", "pipeline", "progress", "publish",
     "quarantine", "query",
     "register", "register_spec", "rule", "run", "secret", "signature", "source", "sources", "spec", "stats", "step", "training_set", "use",
     "wait_for_approval",

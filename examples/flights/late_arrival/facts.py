@@ -60,6 +60,16 @@ class Retrain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """An alert that started nothing, and why."""
+
+    id: str
+    alert: Alert | None
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """One prediction to ask about: a flight that the newest champion called late with the most confidence, and was."""
 
@@ -78,6 +88,7 @@ class Year:
     windows: Sequence[MonitorWindow]
     alerts: Sequence[Alert]
     retrains: Sequence[Retrain]
+    refusals: Sequence[Refusal]
     decisions: Sequence[Decision]
     versions: Sequence[ModelVersion]
     champion: int
@@ -122,6 +133,10 @@ def gather(workspace: td.Workspace) -> Year:
         windows=workspace.monitors.windows(caller, ListWindows(name=pipelines.ENDPOINT)),
         alerts=alerts,
         retrains=retrains,
+        refusals=[
+            Refusal(id=event.id, alert=by_event.get(event.body["caused_by"]), reason=event.body["reason"], at=event.event_at)
+            for event in workspace.events.since(caller.project, 0, kinds=("trigger.refused",))
+        ],
         decisions=decided,
         versions=versions,
         champion=champion.number,
@@ -255,6 +270,15 @@ def as_report(year: Year, *, seconds: float) -> dict[str, Any]:
                 "trained": one.trained,
             }
             for one in year.retrains
+        ],
+        "refusals": [
+            {
+                "event": one.id,
+                "caused_by": one.alert.id if one.alert else None,
+                "at": _date(one.at),
+                "reason": one.reason,
+            }
+            for one in year.refusals
         ],
         "decisions": [_decision(decision) for decision in year.decisions],
         "quarantined": year.refused_rows,

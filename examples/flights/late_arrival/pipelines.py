@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import treadle as td
@@ -25,7 +25,7 @@ from treadle import design
 MODEL = ENDPOINT = "late-arrival"
 CLASSES = ["in time", "late"]
 DECIDES_ABOVE = 0.5
-COOL_DOWN = timedelta(weeks=4)
+WEEK_S = 7 * 86_400.0
 MONDAY = datetime(2001, 1, 1, 5, tzinfo=UTC)
 """From here weeks are counted: a Monday, at the hour in UTC at which a winter day of New York begins."""
 
@@ -74,15 +74,12 @@ def first_model():
     return _met(spec, rows, board, score_floor(board.bar, rows.validation), champion_is="the better baseline")
 
 
-@td.pipeline(triggers=[td.on_alert(ENDPOINT)])
+@td.pipeline(triggers=[td.on_alert(ENDPOINT)], limits=td.Limits(cool_down_s=4 * WEEK_S, also=("first_model",)))
 def retrain():
     """Trains the setting that led last time on all that is known by now, and lets it meet the champion.
 
     For four weeks after a training an alert starts none: until then there is little to learn that was not known.
     """
-    last = design.last_trained(MODEL)
-    if last is not None and td.now() - last < COOL_DOWN:
-        return f"Not trained again: version {td.model(MODEL).number} learnt all that was known by {last:%Y-%m-%d}."
     spec = td.spec(MODEL)
     rows = _rows(spec)
     before = td.chosen(MODEL)

@@ -286,9 +286,11 @@ def story(year: Year) -> list[tuple[datetime, str, str, str]]:
         found.append((alert.first_window_at + week, "alert", f"{what}, threshold {alert.threshold:.1f}.", alert.id))
     for one in year.retrains:
         if not one.trained:
-            is_done = one.run.status == "done"
-            text = "Not trained again so soon." if is_done else f"The run that followed ended as {one.run.status}."
+            text = f"The run that followed ended as {one.run.status}."
             found.append((one.run.now_at or one.run.recorded_at, "rested", text, one.run.id))
+    for refusal in year.refusals:
+        if refusal.at is not None:
+            found.append((refusal.at, "rested", f"Not trained again. {refusal.reason}", refusal.id))
     for decision in year.decisions:
         kind = "promoted" if decision.promoted else "refused"
         found.append((decision.at, kind, f"Version {decision.version}. {decision.reason}", decision.run))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from treadle.kernel.catalog.service import Runs
     from treadle.kernel.engine.ports import Executor
     from treadle.kernel.engine.scheduler import Scheduler
+    from treadle.kernel.engine.trigger_service import Triggers
     from treadle.kernel.engine.service import Engine
     from treadle.kernel.engine.session import Session
     from treadle.kernel.events import EventLog
@@ -198,6 +199,13 @@ class Kernel:
         code, log = self.home.absolute() / "code", self.home.absolute() / "logs" / "runners.log"
         runners = Processes(self.engine, _OPENER, folder=code, environment=self.environment(), log=log)
         return Scheduler(self.engine, runners)
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        """What starts pipelines by itself."""
+        from treadle.kernel.engine.trigger_service import Triggers
+
+        return Triggers(self.engine)
 
     def environment(self) -> dict[str, str]:
         """The variables by which another process of this host opens the same workspace."""

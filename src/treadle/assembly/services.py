@@ -50,6 +50,7 @@ SERVICES = {
     "tokens": ("accounts", "treadle.kernel.governance.identity.service"),
     "traces": ("tracking.traces", "treadle.systems.train.traces.service"),
     "tracking": ("tracking.runs", "treadle.systems.train.tracking.runs"),
+    "triggers": ("triggers", "treadle.kernel.engine.trigger_service"),
     "trash": ("tracking.trash", "treadle.systems.train.files.trash"),
     "versions": ("registry.versions", "treadle.systems.train.registry.versions"),
     "value": ("value", "treadle.loops.value.service"),

@@ -16,10 +16,13 @@ from treadle.kernel.engine.pipelines import (
     PipelineRun,
     Schedule,
     on_alert,
+    on_contract,
     on_event,
+    on_labels,
     on_landing,
     pipeline,
 )
+from treadle.kernel.engine.policies import DataWindow, Limits, Window
 from treadle.kernel.engine.records import ConcurrencyLimit, Resources
 from treadle.kernel.engine.secrets import secret
 from treadle.kernel.engine.steps import each, step
@@ -60,16 +63,21 @@ def publish(pipelines: Iterable[Pipeline[..., Any]], project_root: Path) -> Publ
 
 __all__ = [
     "ConcurrencyLimit",
+    "DataWindow",
     "Handle",
+    "Limits",
     "Resources",
     "Schedule",
+    "Window",
     "Workspace",
     "each",
     "env",
     "file",
     "load",
     "on_alert",
+    "on_contract",
     "on_event",
+    "on_labels",
     "on_landing",
     "open_workspace",
     "pipeline",

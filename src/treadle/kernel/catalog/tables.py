@@ -78,6 +78,13 @@ run = Table(
     whole("started_at", optional=True),
     whole("ended_at", optional=True),
     Index(
+        "ix_run_pipeline",
+        "project",
+        "name",
+        sqlite_where=sql_text("kind = 'pipeline' and parent is null"),
+        postgresql_where=sql_text("kind = 'pipeline' and parent is null"),
+    ),
+    Index(
         "ix_run_key",
         "project",
         "key",

@@ -16,29 +16,37 @@ if TYPE_CHECKING:
         PipelineRun,
         Schedule,
         on_alert,
+        on_contract,
         on_event,
+        on_labels,
         on_landing,
         pipeline,
     )
+    from treadle.kernel.engine.policies import DataWindow, Limits, Window
     from treadle.kernel.engine.records import ConcurrencyLimit, Resources
     from treadle.kernel.engine.service import Engine, Surroundings
     from treadle.kernel.engine.steps import Step, each, step
 
 __all__ = [
     "ConcurrencyLimit",
+    "DataWindow",
     "Engine",
     "Handle",
+    "Limits",
     "Pipeline",
     "PipelineRun",
     "Resources",
     "Schedule",
     "Step",
     "Surroundings",
+    "Window",
     "current_engine",
     "each",
     "load",
     "on_alert",
+    "on_contract",
     "on_event",
+    "on_labels",
     "on_landing",
     "open_with",
     "pipeline",
@@ -49,7 +57,18 @@ __all__ = [
 _HOMES = {
     "ambient": ("current_engine", "open_with", "use"),
     "handles": ("Handle", "load"),
-    "pipelines": ("Pipeline", "PipelineRun", "Schedule", "on_alert", "on_event", "on_landing", "pipeline"),
+    "pipelines": (
+        "Pipeline",
+        "PipelineRun",
+        "Schedule",
+        "on_alert",
+        "on_contract",
+        "on_event",
+        "on_labels",
+        "on_landing",
+        "pipeline",
+    ),
+    "policies": ("DataWindow", "Limits", "Window"),
     "records": ("ConcurrencyLimit", "Resources"),
     "service": ("Engine", "Surroundings"),
     "steps": ("Step", "each", "step"),

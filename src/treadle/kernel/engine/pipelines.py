@@ -15,6 +15,7 @@ from treadle.kernel.engine.ambient import current_engine
 from treadle.kernel.engine.context import current_driver, current_step
 from treadle.kernel.engine.cron import parse
 from treadle.kernel.engine.errors import InvalidStep
+from treadle.kernel.engine.policies import WINDOW, Limits, Window
 from treadle.kernel.engine.steps import resolved_annotations
 
 P = ParamSpec("P")
@@ -24,10 +25,17 @@ V = TypeVar("V", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A kind of event that starts a pipeline. `subject` narrows it: the name of a dataset, of a monitor; `*` is any."""
+    """A kind of event that starts a pipeline. `subject` narrows it: the name of a dataset, of a monitor; `*` is any.
+
+    counts: the figure of the event that is summed since the pipeline last fired; it fires at `at_least`, or at `share` of
+    what there was before. Without it every event counts.
+    """
 
     kind: str
     subject: str = "*"
+    counts: str | None = None
+    at_least: int | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +59,25 @@ def on_alert(endpoint: str) -> Trigger:
 def on_landing(dataset: str) -> Trigger:
     """Starts the pipeline when a batch of that dataset has landed."""
     return Trigger(kind="dataset.landed", subject=f"dataset/{dataset}")
+
+
+def on_labels(dataset: str, *, rows: int | None = None, share: float | None = None) -> Trigger:
+    """Starts the pipeline when `rows` new rows have landed since it last fired, or `share` of those there were before.
+
+    dataset: where labels land. Looked at with each landing. Raises InvalidStep unless exactly one of the two is given.
+    """
+    if (rows is None) == (share is None) or (rows or share or 0) <= 0:
+        raise InvalidStep(
+            "New labels start a pipeline at a number of rows or at a share.",
+            fix=f"Write on_labels({dataset!r}, rows=500) or on_labels({dataset!r}, share=0.1).",
+        )
+    subject = f"dataset/{dataset}"
+    return Trigger(kind="dataset.landed", subject=subject, counts="rows_kept", at_least=rows, share=share)
+
+
+def on_contract(dataset: str) -> Trigger:
+    """Starts the pipeline when another contract of that dataset was published."""
+    return Trigger(kind="contract.published", subject=f"contract/{dataset}")
 
 
 @dataclass(slots=True)
@@ -88,6 +115,8 @@ class Pipeline(Generic[P, R]):
         schedules: tuple[Schedule, ...] = (),
         triggers: tuple[Trigger, ...] = (),
         executor: str | None = None,
+        limits: Limits | None = None,
+        window: Window | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
@@ -100,6 +129,14 @@ class Pipeline(Generic[P, R]):
         if any(letter in self.name for letter in "/[]#"):
             raise InvalidStep(f"{self.name!r} cannot be a pipeline's name.", why="A path is made of it: no / [ ] or #.")
         self.schedules, self.triggers, self.executor = schedules, triggers, executor
+        self.limits, self.window = limits, window
+        if window is not None and WINDOW not in inspect.signature(function).parameters:
+            raise InvalidStep(
+                f"The pipeline {self.name!r} has a data window and no parameter to be told of it.",
+                fix="Take it: def retrain(window: td.DataWindow = td.DataWindow()): …",
+            )
+        if len({(each.kind, each.subject) for each in triggers}) < len(triggers):
+            raise InvalidStep(f"The pipeline {self.name!r} has two triggers of one kind about the same thing.")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> PipelineRun[R]:
         """Runs the pipeline. Inside another pipeline it becomes a run of its own below that one.
@@ -165,6 +202,8 @@ def pipeline(
     schedule: str | Schedule | Iterable[str | Schedule] = (),
     triggers: Iterable[Trigger] = (),
     executor: str | None = None,
+    limits: Limits | None = None,
+    window: Window | None = None,
 ) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 def pipeline(
     function: Callable[P, R] | None = None,
@@ -174,11 +213,15 @@ def pipeline(
     schedule: str | Schedule | Iterable[str | Schedule] = (),
     triggers: Iterable[Trigger] = (),
     executor: str | None = None,
+    limits: Limits | None = None,
+    window: Window | None = None,
 ) -> Any:
     """Makes a function a pipeline.
 
     schedule: a cron expression, or `Schedule(cron=…, timezone=…)`, or several; live once published.
-    triggers: what else starts it: `on_alert`, `on_landing`, `on_event`; live once published.
+    triggers: what else starts it: `on_alert`, `on_landing`, `on_labels`, `on_contract`, `on_event`; live once published.
+    limits: a cool-down and a budget for what starts by itself. window: which data such a run is told to use, in its
+    parameter `window`.
     executor: where steps run by default: "inprocess", "pool", "ray", or any that the engine was given.
     Raises InvalidSchedule for an expression that cannot be read.
     """
@@ -188,6 +231,14 @@ def pipeline(
         parse(each.cron, each.timezone)
 
     def decorate(decorated: Callable[P, R]) -> Pipeline[P, R]:
-        return Pipeline(decorated, name=name, schedules=schedules, triggers=tuple(triggers), executor=executor)
+        return Pipeline(
+            decorated,
+            name=name,
+            schedules=schedules,
+            triggers=tuple(triggers),
+            executor=executor,
+            limits=limits,
+            window=window,
+        )
 
     return decorate if function is None else decorate(function)

@@ -17,12 +17,13 @@ from typing import Any
 from treadle.ground.clock import from_micros, to_micros
 from treadle.ground.errors import NotFound
 from treadle.kernel.catalog.artifacts import ArtifactRows
+from treadle.kernel.engine.admission import put_policies
 from treadle.kernel.engine.code import fingerprint
 from treadle.kernel.engine.code.bundling import bundle
 from treadle.kernel.engine.cron import parse
 from treadle.kernel.engine.environment import capture
 from treadle.kernel.engine.journal import as_text, of_text, sql
-from treadle.kernel.engine.pipelines import Pipeline
+from treadle.kernel.engine.pipelines import Pipeline, Trigger
 from treadle.kernel.engine.service import Engine, target_of
 from treadle.kernel.engine.values import to_json
 from treadle.kernel.store import Reader, Row, Transaction
@@ -83,12 +84,14 @@ def publish(
         "at": to_micros(now),
     }
     position = engine.events.head(engine.project)[0]
+    totals = {each: _total(engine, each) for pipeline in chosen for each in pipeline.triggers if each.counts}
 
     def work(tx: Transaction) -> None:
         ArtifactRows().record(tx, engine.project, [code, environment], at=now)
         tx.put(sql.insert_publication, values)
         _put_schedules(tx, engine, chosen, str(values["id"]), now)
-        _put_triggers(tx, engine, chosen, str(values["id"]), position)
+        _put_triggers(tx, engine, chosen, str(values["id"]), position, totals)
+        put_policies(tx, engine.project, chosen)
         body = {"bundle": code.digest, "pipelines": sorted(targets)}
         engine.events.append(
             tx,
@@ -175,7 +178,7 @@ def _put_schedules(
 
 
 def _put_triggers(
-    tx: Transaction, engine: Engine, pipelines: list[Pipeline[..., Any]], publication: str, position: int
+    tx: Transaction, engine: Engine, pipelines: list[Pipeline[..., Any]], publication: str, position: int, totals: dict[Trigger, int]
 ) -> None:
     kept = set()
     for pipeline in pipelines:
@@ -189,6 +192,10 @@ def _put_triggers(
                 "publication": publication,
                 "params": "{}",
                 "position": position,
+                "counts": each.counts,
+                "at_least": each.at_least,
+                "share": each.share,
+                "total": totals.get(each, 0),
             }
             tx.put(sql.put_trigger, values)
     names = {pipeline.name for pipeline in pipelines}
@@ -196,6 +203,12 @@ def _put_triggers(
         if row[0] in names and row[:3] not in kept:
             values = {"project": engine.project, "pipeline": row[0], "kind": row[1], "subject": row[2]}
             tx.put(sql.drop_trigger, values)
+
+
+def _total(engine: Engine, trigger: Trigger) -> int:
+    """What a counting trigger's events summed up to before it was published."""
+    events = engine.events.about(engine.project, trigger.subject)
+    return sum(int(event.body.get(trigger.counts or "") or 0) for event in events if event.kind == trigger.kind)
 
 
 def _publication(row: Row) -> Publication:

@@ -72,8 +72,8 @@ def moment_of(engine: Engine, firing: Firing) -> datetime | None:
 
     An alert about last week retrains as of the end of that week, however late somebody looks. None is the present.
     """
-    if firing.source.startswith("schedule:"):
-        return from_micros(firing.fire_at)
+    if firing.source.startswith(("schedule:", "hand:")):
+        return from_micros(firing.moment_at)
     event = None if firing.caused_by is None else engine.events.find(engine.project, firing.caused_by)
     return None if event is None else event.event_at
 

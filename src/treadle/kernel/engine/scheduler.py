@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from treadle.ground.clock import from_micros, to_micros
 from treadle.ground.errors import TreadleError
+from treadle.kernel.engine.admission import claim
 from treadle.kernel.engine.cron import parse
 from treadle.kernel.engine.errors import ProcessKeepsDying, RunIsHeld
 from treadle.kernel.engine.journal import as_text, of_text, sql
 from treadle.kernel.engine.leases import owner
 from treadle.kernel.engine.service import Engine
 from treadle.kernel.events import Event
-from treadle.kernel.store import Row, Transaction
+from treadle.kernel.store import Transaction
 
 STALE_CLAIM_S = 60
 MAX_CATCH_UP = 1000
@@ -34,7 +35,10 @@ FRUITLESS_DEATHS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """One start of one schedule or trigger. `fire_at`: microseconds, or for a trigger the event's position."""
+    """One start of one schedule or trigger. `fire_at`: microseconds, or for a trigger the event's position.
+
+    moment_at: the time that the run is for, in microseconds. reason: why it was refused.
+    """
 
     id: str
     source: str
@@ -47,6 +51,8 @@ class Firing:
     run: str | None
     claimed_by: str | None
     claimed_at: int | None
+    moment_at: int = 0
+    reason: str | None = None
 
 
 class Started(Protocol):
@@ -140,16 +146,17 @@ class Scheduler:
             key = {"project": self._project, "pipeline": pipeline, "cron": cron, "timezone": timezone}
             advanced = {**key, "next_at": to_micros(schedule.after(now)), "seen_at": next_at}
             source = f"schedule:{pipeline}:{cron}:{timezone}"
-            claims = [self._claim(source, t, pipeline, publication, params, None) for t in times]
+            claims = [self._claim(source, t, pipeline, publication, params, None, t) for t in times]
             for missed in claims[:-1]:
                 missed["state"] = "missed"
 
             def work(
                 tx: Transaction, claims: list[dict[str, Any]] = claims, advanced: dict[str, Any] = advanced
             ) -> bool:
-                taken = [tx.execute(sql.claim_firing, claim) for claim in claims]
+                for missed in claims[:-1]:
+                    tx.execute(sql.claim_firing, missed)
                 tx.put(sql.advance_schedule, advanced)
-                return taken[-1] == 1
+                return claim(tx, self._engine.events, claims[-1], at=now)
 
             if self._engine.store.write(work):
                 found.append(self._firing_of(claims[-1]))
@@ -159,28 +166,38 @@ class Scheduler:
         with self._engine.store.read() as reader:
             rows = reader.all(sql.triggers, {"project": self._project})
         found = []
-        for pipeline, kind, subject, publication, params, position, paused_at in rows:
+        for pipeline, kind, subject, publication, params, position, paused_at, *counting in rows:
             if paused_at is not None:
                 continue
             events = self._engine.events.since(self._project, position, kinds=(kind,))
             key = {"project": self._project, "pipeline": pipeline, "kind": kind, "subject": subject}
             for event in events:
-                claim = None
+                fired = None
                 if _matches(event, subject):
-                    source = f"trigger:{pipeline}:{kind}:{subject}"
-                    claim = self._claim(source, event.position or 0, pipeline, publication, params, event.id)
-                advanced = {**key, "position": event.position}
-
-                def work(
-                    tx: Transaction, claim: dict[str, Any] | None = claim, advanced: dict[str, Any] = advanced
-                ) -> bool:
-                    taken = claim is not None and tx.execute(sql.claim_firing, claim) == 1
-                    tx.put(sql.advance_trigger, advanced)
-                    return taken
-
-                if self._engine.store.write(work) and claim is not None:
-                    found.append(self._firing_of(claim))
+                    source, at = f"trigger:{pipeline}:{kind}:{subject}", event.event_at or event.recorded_at
+                    fired = self._claim(
+                        source, event.position or 0, pipeline, publication, params, event.id, to_micros(at)
+                    )
+                if self._take(event, key, fired, counting) and fired is not None:
+                    found.append(self._firing_of(fired))
         return found
+
+    def _take(self, event: Event, key: dict[str, Any], fired: dict[str, Any] | None, counting: list[Any]) -> bool:
+        """Passes an event, once; whether the trigger fires because of it."""
+        counts, at_least, share, *_ = counting
+        more = int(event.body.get(counts) or 0) if counts is not None and fired is not None else 0
+
+        def work(tx: Transaction) -> bool:
+            passed = tx.execute(sql.advance_trigger, {**key, "position": event.position, "more": more})
+            if passed == 0 or fired is None:
+                return False
+            if counts is not None:
+                counted, total = tx.all(sql.counted_of_trigger, key)[0]
+                if counted < (at_least if at_least is not None else max(1.0, share * total)):
+                    return False
+            return claim(tx, self._engine.events, fired, at=self._engine.clock(), cause=event)
+
+        return self._engine.store.write(work)
 
     def _reclaimed(self) -> list[Firing]:
         """Firings that somebody claimed and did not start: its scheduler died in between."""
@@ -200,8 +217,16 @@ class Scheduler:
         return found
 
     def _claim(
-        self, source: str, fire_at: int, pipeline: str, publication: str, params: str, caused_by: str | None
+        self,
+        source: str,
+        fire_at: int,
+        pipeline: str,
+        publication: str,
+        params: str,
+        caused_by: str | None,
+        moment_at: int,
     ) -> dict[str, Any]:
+        at = to_micros(self._engine.clock())
         return {
             "project": self._project,
             "source": source,
@@ -213,12 +238,14 @@ class Scheduler:
             "state": "claimed",
             "caused_by": caused_by,
             "claimed_by": self._owner,
-            "at": to_micros(self._engine.clock()),
+            "claimed_at": at,
+            "moment_at": moment_at,
+            "reason": None,
+            "at": at,
         }
 
-    def _firing_of(self, claim: dict[str, Any]) -> Firing:
-        names = ("id", "source", "fire_at", "pipeline", "publication", "params", "state", "caused_by")
-        return firing_of((*(claim[name] for name in names), None, claim["claimed_by"], claim["at"]))
+    def _firing_of(self, values: dict[str, Any]) -> Firing:
+        return firing_of([values.get(name) for name in Firing.__slots__])
 
     # What goes on
 
@@ -277,7 +304,7 @@ def pause_s(deaths: int) -> float:
     return 0.0 if deaths < 2 else float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (deaths - 2)))
 
 
-def firing_of(row: Row) -> Firing:
+def firing_of(row: Sequence[Any]) -> Firing:
     """The record of a row in the order of `find_firing`."""
     values = dict(zip(Firing.__slots__, row, strict=True))
     values["params"] = of_text(values["params"])

@@ -240,18 +240,63 @@ update schedule set paused_at = :paused_at where project = :project and pipeline
 delete from schedule where project = :project and pipeline = :pipeline and cron = :cron and timezone = :timezone;
 
 -- name: triggers
-select pipeline, kind, subject, publication, params, position, paused_at from trigger
+select pipeline, kind, subject, publication, params, position, paused_at, counts, at_least, share, counted, total
+from trigger
 where project = :project order by pipeline, kind, subject;
 
 -- name: put_trigger
-insert into trigger (project, pipeline, kind, subject, publication, params, position)
-values (:project, :pipeline, :kind, :subject, :publication, :params, :position)
+insert into trigger (project, pipeline, kind, subject, publication, params, position, counts, at_least, share, counted,
+    total)
+values (:project, :pipeline, :kind, :subject, :publication, :params, :position, :counts, :at_least, :share, 0, :total)
 on conflict (project, pipeline, kind, subject) do update set
-    publication = excluded.publication, params = excluded.params;
+    publication = excluded.publication, params = excluded.params, counts = excluded.counts,
+    at_least = excluded.at_least, share = excluded.share;
 
 -- name: advance_trigger
-update trigger set position = :position
+update trigger set position = :position, counted = counted + :more
 where project = :project and pipeline = :pipeline and kind = :kind and subject = :subject and position < :position;
+
+-- name: counted_of_trigger
+select counted, total from trigger
+where project = :project and pipeline = :pipeline and kind = :kind and subject = :subject;
+
+-- name: restart_counts
+update trigger set total = total + counted, counted = 0 where project = :project and pipeline = :pipeline;
+
+-- name: put_start_policy
+insert into start_policy (project, pipeline, limits, window, claims)
+values (:project, :pipeline, :limits, :window, 0)
+on conflict (project, pipeline) do update set limits = excluded.limits, window = excluded.window;
+
+-- name: find_start_policy
+select limits, window from start_policy where project = :project and pipeline = :pipeline;
+
+-- name: lock_start_policy
+update start_policy set claims = claims + 1 where project = :project and pipeline = :pipeline;
+
+-- name: last_start
+select max(moment) from (
+    select coalesce(now_at, recorded_at) as moment from run
+    where project = :project and kind = 'pipeline' and parent is null and name = :pipeline
+    union all
+    select moment_at from firing where project = :project and pipeline = :pipeline and state = 'claimed'
+) as starts;
+
+-- name: starts_since
+select sum(n) from (
+    select count(*) as n from run
+    where project = :project and kind = 'pipeline' and parent is null and name = :pipeline
+        and coalesce(now_at, recorded_at) > :since
+    union all
+    select count(*) from firing
+    where project = :project and pipeline = :pipeline and state = 'claimed' and moment_at > :since
+) as starts;
+
+-- name: compute_since
+select sum(coalesce(s.ended_at, :at) - s.started_at) from run r
+join run s on s.project = r.project and s.root = r.id and s.kind = 'step' and s.status <> 'cached'
+where r.project = :project and r.kind = 'pipeline' and r.parent is null and r.name = :pipeline
+    and coalesce(r.now_at, r.recorded_at) > :since and s.started_at is not null;
 
 -- name: pause_trigger
 update trigger set paused_at = :paused_at where project = :project and pipeline = :pipeline;
@@ -261,20 +306,29 @@ delete from trigger where project = :project and pipeline = :pipeline and kind =
 
 -- name: claim_firing
 insert into firing (project, source, fire_at, id, pipeline, publication, params, state, caused_by, claimed_by,
-    claimed_at, recorded_at)
-values (:project, :source, :fire_at, :id, :pipeline, :publication, :params, :state, :caused_by, :claimed_by, :at, :at)
+    claimed_at, moment_at, reason, recorded_at)
+values (:project, :source, :fire_at, :id, :pipeline, :publication, :params, :state, :caused_by, :claimed_by, :claimed_at,
+    :moment_at, :reason, :at)
 on conflict (project, source, fire_at) do nothing;
 
 -- name: find_firing
-select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at from firing
+select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at, moment_at,
+    reason from firing
 where project = :project and id = :id;
 
 -- name: firings
-select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at from firing
+select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at, moment_at,
+    reason from firing
 where project = :project order by id desc limit :limit;
 
+-- name: firings_of
+select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at, moment_at,
+    reason from firing
+where project = :project and pipeline = :pipeline order by id desc limit :limit;
+
 -- name: stale_firings
-select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at from firing
+select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at, moment_at,
+    reason from firing
 where project = :project and state = 'claimed' and claimed_at < :before order by id;
 
 -- name: reclaim_firing

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Index, Table
 from sqlalchemy import text as sql_text
 
-from treadle.kernel.store.metadata import metadata, project, text, whole
+from treadle.kernel.store.metadata import metadata, project, real, text, whole
 
 code_parts = Table(
     "code_parts",
@@ -130,7 +130,23 @@ trigger = Table(
     text("params"),
     whole("position"),
     whole("paused_at", optional=True),
+    text("counts", optional=True),
+    whole("at_least", optional=True),
+    real("share", optional=True),
+    whole("counted"),
+    whole("total"),
     comment="Which events start a published pipeline; `position` is the last event of the chain that was looked at.",
+)
+
+start_policy = Table(
+    "start_policy",
+    metadata,
+    project(),
+    text("pipeline", key=True),
+    text("limits", optional=True),
+    text("window", optional=True),
+    whole("claims"),
+    comment="Cool-down, budget and data window of a published pipeline; who claims a firing of it writes here first.",
 )
 
 firing = Table(
@@ -148,9 +164,12 @@ firing = Table(
     text("run", optional=True),
     text("claimed_by", optional=True),
     whole("claimed_at", optional=True),
+    whole("moment_at"),
+    text("reason", optional=True),
     whole("recorded_at"),
     Index("ix_firing_id", "project", "id", unique=True),
     Index("ix_firing_state", "project", "state"),
     Index("ix_firing_run", "project", "run"),
+    Index("ix_firing_pipeline", "project", "pipeline", "moment_at"),
     comment="One start of one schedule or trigger. The key makes it one, however many schedulers live.",
 )

@@ -448,11 +448,15 @@ CREATE TABLE firing (
     run TEXT,
     claimed_by TEXT,
     claimed_at BIGINT,
+    moment_at BIGINT NOT NULL,
+    reason TEXT,
     recorded_at BIGINT NOT NULL,
     CONSTRAINT pk_firing PRIMARY KEY (project, source, fire_at)
 );
 
 CREATE UNIQUE INDEX ix_firing_id ON firing (project, id);
+
+CREATE INDEX ix_firing_pipeline ON firing (project, pipeline, moment_at);
 
 CREATE INDEX ix_firing_run ON firing (project, run);
 
@@ -1007,6 +1011,8 @@ CREATE INDEX ix_run_kind ON run (project, kind, id) WHERE parent is null;
 
 CREATE INDEX ix_run_lease ON run (project, lease_until) WHERE lease_until is not null;
 
+CREATE INDEX ix_run_pipeline ON run (project, name) WHERE kind = 'pipeline' and parent is null;
+
 CREATE INDEX ix_run_root_path ON run (project, root, path);
 
 CREATE TABLE run_input (
@@ -1165,6 +1171,15 @@ CREATE TABLE span (
     output_cost DOUBLE PRECISION,
     total_cost DOUBLE PRECISION,
     CONSTRAINT pk_span PRIMARY KEY (project, trace, span)
+);
+
+CREATE TABLE start_policy (
+    project TEXT NOT NULL,
+    pipeline TEXT NOT NULL,
+    limits TEXT,
+    "window" TEXT,
+    claims BIGINT NOT NULL,
+    CONSTRAINT pk_start_policy PRIMARY KEY (project, pipeline)
 );
 
 CREATE TABLE stored_file (
@@ -1371,6 +1386,11 @@ CREATE TABLE trigger (
     params TEXT NOT NULL,
     position BIGINT NOT NULL,
     paused_at BIGINT,
+    counts TEXT,
+    at_least BIGINT,
+    share DOUBLE PRECISION,
+    counted BIGINT NOT NULL,
+    total BIGINT NOT NULL,
     CONSTRAINT pk_trigger PRIMARY KEY (project, pipeline, kind, subject)
 );
 

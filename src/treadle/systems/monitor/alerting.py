@@ -124,6 +124,7 @@ class Alerting:
             "columns": list(alert.columns),
             "peak": alert.peak,
             "threshold": alert.threshold,
+            "began_at": alert.first_window_at.isoformat(),
         }
         opened = replace(alert, event=self._leave(tx, caller, "alert.opened", alert, facts, judged_at))
         self._alerts.insert(tx, caller.project, opened)

@@ -275,6 +275,8 @@ def timeline(facts: dict[str, Any]) -> list[tuple[object, ...]]:
         decision = decided.get(retrain["run"])
         week = week_of.get(retrain["caused_by"], retrain["at"])
         happened.setdefault(week, []).append(_outcome(retrain, decision))
+    for refusal in facts["refusals"]:
+        happened.setdefault(week_of.get(refusal["caused_by"], refusal["at"]), []).append("not trained again so soon")
     told: set[str] = set()
     rows: list[tuple[object, ...]] = []
     for place, week in enumerate(facts["weeks"]):

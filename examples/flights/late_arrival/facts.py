@@ -134,7 +134,9 @@ def gather(workspace: td.Workspace) -> Year:
         alerts=alerts,
         retrains=retrains,
         refusals=[
-            Refusal(id=event.id, alert=by_event.get(event.body["caused_by"]), reason=event.body["reason"], at=event.event_at)
+            Refusal(
+                id=event.id, alert=by_event.get(event.body["caused_by"]), reason=event.body["reason"], at=event.event_at
+            )
             for event in workspace.events.since(caller.project, 0, kinds=("trigger.refused",))
         ],
         decisions=decided,

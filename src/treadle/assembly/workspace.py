@@ -405,7 +405,7 @@ class Workspace(Kernel):
     def feedback(self) -> Feedback:
         from treadle.loops.feedback import Feedback
 
-        return Feedback(self.truth_rules, self.observed)
+        return Feedback(self.truth_rules, self.observed, self._tables, self.clock, self.new_id)
 
     @cached_property
     def watching(self) -> Watching:

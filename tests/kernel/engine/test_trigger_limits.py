@@ -57,7 +57,12 @@ def engine(tmp_path: Path, clock: HeldClock) -> Iterator[Engine]:
 
 
 def happened(
-    engine: Engine, kind: str = "alert.opened", subject: str = "endpoint/shop", *, at: datetime | None = None, **body: Any
+    engine: Engine,
+    kind: str = "alert.opened",
+    subject: str = "endpoint/shop",
+    *,
+    at: datetime | None = None,
+    **body: Any,
 ) -> str:
     return engine.store.write(
         lambda tx: engine.events.append(

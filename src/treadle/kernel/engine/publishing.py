@@ -178,7 +178,12 @@ def _put_schedules(
 
 
 def _put_triggers(
-    tx: Transaction, engine: Engine, pipelines: list[Pipeline[..., Any]], publication: str, position: int, totals: dict[Trigger, int]
+    tx: Transaction,
+    engine: Engine,
+    pipelines: list[Pipeline[..., Any]],
+    publication: str,
+    position: int,
+    totals: dict[Trigger, int],
 ) -> None:
     kept = set()
     for pipeline in pipelines:

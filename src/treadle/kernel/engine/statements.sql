@@ -264,12 +264,12 @@ where project = :project and pipeline = :pipeline and kind = :kind and subject =
 update trigger set total = total + counted, counted = 0 where project = :project and pipeline = :pipeline;
 
 -- name: put_start_policy
-insert into start_policy (project, pipeline, limits, window, claims)
+insert into start_policy (project, pipeline, limits, data_window, claims)
 values (:project, :pipeline, :limits, :window, 0)
-on conflict (project, pipeline) do update set limits = excluded.limits, window = excluded.window;
+on conflict (project, pipeline) do update set limits = excluded.limits, data_window = excluded.data_window;
 
 -- name: find_start_policy
-select limits, window from start_policy where project = :project and pipeline = :pipeline;
+select limits, data_window from start_policy where project = :project and pipeline = :pipeline;
 
 -- name: lock_start_policy
 update start_policy set claims = claims + 1 where project = :project and pipeline = :pipeline;

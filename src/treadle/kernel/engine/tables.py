@@ -144,7 +144,7 @@ start_policy = Table(
     project(),
     text("pipeline", key=True),
     text("limits", optional=True),
-    text("window", optional=True),
+    text("data_window", optional=True),
     whole("claims"),
     comment="Cool-down, budget and data window of a published pipeline; who claims a firing of it writes here first.",
 )

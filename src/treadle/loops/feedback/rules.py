@@ -44,11 +44,11 @@ class Declarations(Generic[Rule]):
         with self._store.read() as reader:
             ref = self._refs.find(reader, project, f"{self._word}/{endpoint}")
             artifact = None if ref is None else self._rows.get(reader, project, ref.target)
-        return None if artifact is None else self._kind(**self._artifacts.load(artifact))
+        return None if artifact is None else self._kind(**_thawed(self._artifacts.load(artifact)))
 
     def put(self, caller: Caller, rule: Rule) -> Rule:
         """Makes this the rule of its endpoint; the same rule again changes nothing."""
-        artifact = self._artifacts.put(asdict(rule))
+        artifact = self._artifacts.put(_frozen(asdict(rule)))
 
         def work(tx: Transaction) -> None:
             self._rows.record(tx, caller.project, [artifact], at=self._clock())
@@ -67,3 +67,12 @@ class TruthRules(Declarations[TruthRule]):
 
     def __init__(self, store: Store, artifacts: Artifacts, refs: Refs, clock: Clock) -> None:
         super().__init__(TruthRule, "truth", store, artifacts, refs, clock)
+
+
+def _frozen(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a rule as they are stored: a tuple is a list in JSON."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _thawed(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

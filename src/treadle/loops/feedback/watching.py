@@ -15,11 +15,22 @@ from treadle.kernel.catalog import ArtifactRows
 from treadle.kernel.store import Store
 from treadle.loops.feedback.archive import dataset_of
 from treadle.loops.feedback.records import TruthRule
+from treadle.loops.feedback.resolving import answers_of, holding
 from treadle.loops.feedback.rules import TruthRules
 from treadle.systems.collect import Datasets
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+NO_LABELS = pl.DataFrame(
+    schema={
+        "entity": pl.String,
+        "value": pl.Float64,
+        "known_at": pl.Datetime("us", "UTC"),
+        "source": pl.String,
+    }
+)
 
 
 class Observed:
@@ -62,12 +73,26 @@ class Observed:
         asked: Any = pl.from_arrow(predictions.select(["prediction", "entity"]))
         return self.outcomes(project, endpoint, asked).to_arrow()
 
+    def answers(self, project: str, rule: TruthRule, known_by: datetime | None = None) -> pl.DataFrame:
+        """Every label that a rule finds; see `resolving.answers_of`."""
+        snapshot = self._datasets.find_snapshot(project, rule.dataset)
+        rows = NO_LABELS.lazy().select(_named(rule)) if snapshot is None else self._datasets.scan(project, snapshot)
+        return answers_of(rows, rule, known_by).collect()
+
+    def predicted(self, project: str, rule: TruthRule) -> pl.Series:
+        """What the predictions of an endpoint are about, as its rule joins them: entities, or their own ids."""
+        snapshot = self._datasets.find_snapshot(project, dataset_of(rule.endpoint))
+        column = "prediction_id" if rule.by == "prediction" else "entity"
+        if snapshot is None:
+            return pl.Series(column, [], dtype=pl.String)
+        return self._datasets.scan(project, snapshot).select(column).unique().collect()[column]
+
     def outcomes(
         self, project: str, endpoint: str, asked: pl.DataFrame, *, known_by: datetime | None = None
     ) -> pl.DataFrame:
         """Columns `prediction`, `truth` and `known_at`. asked: `prediction` and `entity`. known_by: leave out what came later.
 
-        Of several answers about one entity the one that became known last holds.
+        Of several answers about one thing the rule says which one holds.
         """
         empty = pl.DataFrame(
             schema={"prediction": pl.String, "truth": pl.Float64, "known_at": pl.Datetime("us", "UTC")}
@@ -78,21 +103,17 @@ class Observed:
         snapshot = self._datasets.find_snapshot(project, rule.dataset)
         if snapshot is None:
             return empty
-        answers = _newest(self._datasets.scan(project, snapshot), rule, known_by)
-        joined = asked.lazy().join(answers, on="entity", how="inner")
+        answers = answers_of(self._datasets.scan(project, snapshot), rule, known_by)
+        joined = asked.lazy().join(holding(answers, rule), left_on=rule.by, right_on="entity", how="inner")
         return joined.select("prediction", "truth", "known_at").collect()
 
 
-def _newest(rows: pl.LazyFrame, rule: TruthRule, known_by: datetime | None) -> pl.LazyFrame:
-    known_at = pl.col(rule.known_at).cast(pl.Datetime("us", "UTC"))
-    answers = rows.select(
-        entity=pl.col(rule.entity).cast(pl.String),
-        truth=pl.col(rule.value).cast(pl.Float64),
-        known_at=known_at,
-    )
-    if known_by is not None:
-        answers = answers.filter(pl.col("known_at") <= _utc(known_by))
-    return answers.sort("known_at", maintain_order=True).unique("entity", keep="last")
+def _named(rule: TruthRule) -> list[pl.Expr]:
+    """The columns of `NO_LABELS` under the names that a rule knows them by."""
+    names = {rule.entity: "entity", rule.value: "value", rule.known_at: "known_at"}
+    if rule.source is not None:
+        names[rule.source] = "source"
+    return [pl.col(column).alias(name) for name, column in names.items()]
 
 
 def _watched(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1236,7 +1236,7 @@ CREATE TABLE start_policy (
     project TEXT NOT NULL,
     pipeline TEXT NOT NULL,
     limits TEXT,
-    window TEXT,
+    data_window TEXT,
     claims BIGINT NOT NULL,
     CONSTRAINT pk_start_policy PRIMARY KEY (project, pipeline)
 );

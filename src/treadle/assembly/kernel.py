@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from treadle.kernel.catalog.service import Runs
     from treadle.kernel.engine.ports import Executor
     from treadle.kernel.engine.scheduler import Scheduler
-    from treadle.kernel.engine.trigger_service import Triggers
     from treadle.kernel.engine.service import Engine
     from treadle.kernel.engine.session import Session
+    from treadle.kernel.engine.trigger_service import Triggers
     from treadle.kernel.events import EventLog
     from treadle.kernel.events.outbox import Outbox
     from treadle.kernel.events.service import Activity

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from treadle.faces.cli.rendering import Paper
 from treadle.faces.cli.session import Session
+from treadle.faces.cli.signatures import UsageWrong, read_time
 
 Name = Annotated[str, "the endpoint"]
 
@@ -49,7 +50,7 @@ def give(
     key: Annotated[str | None, "names this label for good: given again, it lands once"] = None,
 ) -> None:
     """Gives one label; many land as rows of the endpoint's dataset."""
-    label = {"about": about, "value": None if value == "none" else float(value), "source": source}
+    label = {"about": about, "value": _outcome(value), "source": source}
     given = session.client.feedback.give(endpoint=name, labels=[label], key=key)
     session.out.show(given, lambda paper: paper.line(f"{about} is {value} (landed in {given.dataset})."))
 
@@ -60,19 +61,19 @@ def coverage(
     *,
     days: Annotated[float, "so many days back from now"] = 28.0,
     cohort_days: Annotated[float, "the days of one line, by when predictions were made"] = 7.0,
-    until: Annotated[datetime | None, "the end of the window"] = None,
-    known_by: Annotated[datetime | None, "as it was known then"] = None,
+    until: Annotated[str | None, "the end of the window (now)"] = None,
+    known_by: Annotated[str | None, "as it was known at that time"] = None,
 ) -> None:
     """How much of what was predicted has its truth by now, by when it was predicted; and what became of the labels."""
-    end = until or datetime.now(UTC)
+    end, known = read_time(until) or datetime.now(UTC), read_time(known_by)
     found = session.client.feedback.coverage(
         endpoint=name,
         starts_at=end - timedelta(days=days),
         ends_at=end,
-        known_by=known_by,
+        known_by=known,
         cohort_s=cohort_days * 86_400,
     )
-    counts = session.client.feedback.counts(endpoint=name, known_by=known_by)
+    counts = session.client.feedback.counts(endpoint=name, known_by=known)
 
     def draw(paper: Paper) -> None:
         paper.table(
@@ -116,3 +117,13 @@ def show(session: Session, name: Name, about: Annotated[str, "an entity, or a pr
         )
 
     session.out.show(lines, draw)
+
+
+def _outcome(text: str) -> float | None:
+    """The value of a label. Raises UsageWrong."""
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageWrong(f"{text!r} is no outcome.", fix="Give 0, 1, a number, or none.") from None

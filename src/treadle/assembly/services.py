@@ -37,7 +37,7 @@ SERVICES = {
     "provenance": ("provenance", "treadle.loops.provenance.service"),
     "quarantine": ("quarantine", "treadle.systems.prepare.quarantine"),
     "replays": ("replays", "treadle.loops.feedback.hindsight"),
-    "releases": ("release", "treadle.loops.release.service"),
+    "releases": ("releases", "treadle.loops.rollout.releasing"),
     "runs": ("runs", "treadle.kernel.catalog.service"),
     "scorers": ("tracking.scorers", "treadle.systems.train.traces.scorers"),
     "searches": ("tracking.searches", "treadle.systems.train.search.service"),
@@ -78,6 +78,7 @@ FURTHER = {
         ("training_sets", "treadle.systems.features.training_sets"),
         ("feature_queries", "treadle.systems.features.in_sql.service"),
     ),
+    "releases": (("release", "treadle.loops.release.service"),),
 }
 """Parts that do more verbs of a noun, and the modules that declare those."""
 

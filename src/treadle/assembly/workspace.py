@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from treadle.loops.release.engines import Engines
     from treadle.loops.release.servable import RegisteredModels
     from treadle.loops.rollout import Canaries, Shadows
+    from treadle.loops.rollout.releasing import Releases
     from treadle.loops.skew import Skew
     from treadle.loops.value import Value
     from treadle.loops.watching import Watching
@@ -346,6 +347,24 @@ class Workspace(Kernel):
         sight = Landed(self._tables, self.observed)
         models, evidence = self.registry.models, self.evidence
         return Canaries(self.store, self.endpoints, models, evidence, self.events, sight, self.clock, self.new_id)
+
+    @cached_property
+    def releases(self) -> Releases:
+        """Versions on their way through the stages of a release."""
+        from treadle.loops.rollout.releasing import Releases
+
+        return Releases(
+            self.store,
+            self.endpoints,
+            self.traffic,
+            self.canaries,
+            self.shadows,
+            self.registry.models,
+            self.evidence,
+            self.events,
+            self.clock,
+            self.new_id,
+        )
 
     @cached_property
     def shadows(self) -> Shadows:

@@ -55,7 +55,7 @@ class Scene:
         return rows if rows.is_empty() else rows.filter(pl.col("recorded_at").is_between(since, until, closed="left"))
 
     def outcomes(self, project: str, endpoint: str, asked: pl.DataFrame) -> pl.DataFrame:
-        return pl.DataFrame()
+        return pl.DataFrame(schema={"prediction": pl.String, "truth": pl.Float64, "known_at": pl.Datetime("us", "UTC")})
 
 
 @dataclass

@@ -117,9 +117,10 @@ class Household:
             self._log.error("a record of the prediction log is damaged", at=place)
 
     def _look_at_canaries(self) -> None:
-        """Takes rollouts a step on or back; what it did is told by its event."""
+        """Takes rollouts and releases a step on or back; what it did is told by its event."""
         if self._has_endpoints():
             self._workspace.canaries.tick(self._workspace.caller)
+            self._workspace.releases.tick(self._workspace.caller)
 
     def _watch(self) -> None:
         if not self._has_endpoints():

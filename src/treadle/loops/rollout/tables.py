@@ -39,3 +39,31 @@ canary = Table(
     ),
     comment="Rollouts of revisions by steps. One without an end is under way; an endpoint has at most one such.",
 )
+
+model_release = Table(
+    "model_release",
+    metadata,
+    project(),
+    text("id", key=True),
+    text("endpoint"),
+    text("model"),
+    text("model_version"),
+    text("alias"),
+    text("stage"),
+    text("policy"),
+    text("reason"),
+    text("evidence", optional=True),
+    text("actor"),
+    whole("started_at"),
+    whole("stage_at"),
+    whole("ended_at", optional=True),
+    Index(
+        "uq_release_open",
+        "project",
+        "endpoint",
+        unique=True,
+        sqlite_where=sqlalchemy.text("ended_at is null"),
+        postgresql_where=sqlalchemy.text("ended_at is null"),
+    ),
+    comment="Versions on their way through gates, shadow and canary to an alias. One without an end is under way.",
+)

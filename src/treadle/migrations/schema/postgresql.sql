@@ -739,6 +739,26 @@ CREATE TABLE metric_segment (
     CONSTRAINT pk_metric_segment PRIMARY KEY (project, run_number, key, id)
 );
 
+CREATE TABLE model_release (
+    project TEXT NOT NULL,
+    id TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    model TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    alias TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    evidence TEXT,
+    actor TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    stage_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    CONSTRAINT pk_model_release PRIMARY KEY (project, id)
+);
+
+CREATE UNIQUE INDEX uq_release_open ON model_release (project, endpoint) WHERE ended_at is null;
+
 CREATE TABLE model_tag (
     project TEXT NOT NULL,
     line TEXT NOT NULL,

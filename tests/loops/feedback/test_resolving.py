@@ -37,7 +37,7 @@ HOLDS = st.sampled_from(["first", "last", "priority", "refuse"])
 
 
 def rule(holds: str = "last", **more: Any) -> TruthRule:
-    choices: dict[str, Any] = {"source": "source", "priority": ("desk", "sensor"), **more}
+    choices: dict[str, Any] = {"said_by": "source", "priority": ("desk", "sensor"), **more}
     return TruthRule(endpoint="e", dataset="truth", entity="who", value="said", known_at="at", holds=holds, **choices)  # type: ignore[arg-type]
 
 

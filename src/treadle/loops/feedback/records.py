@@ -17,7 +17,7 @@ class TruthRule:
     holds that, or ids of predictions.
 
     holds: of several answers about one thing the one that was known `first`, or `last`; the last of the source that stands
-    first in `priority` (others come behind all that are named; `source` is their column); or none where they contradict
+    first in `priority` (others come behind all that are named; `said_by` is their column); or none where they contradict
     each other (`refuse`). All answers are kept, and what held at a time is worked out from those known by then.
     """
 
@@ -28,8 +28,12 @@ class TruthRule:
     known_at: str
     by: Literal["entity", "prediction"] = "entity"
     holds: Literal["first", "last", "priority", "refuse"] = "last"
-    source: str | None = None
+    said_by: str | None = None
     priority: Sequence[str] = ()
+
+    @property
+    def source(self) -> str:
+        return self.dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,6 @@ class Cohort:
     def share(self) -> float:
         """The share of predictions whose outcome is settled, 1 when nothing was predicted."""
         return 1.0 if self.predictions == 0 else (self.known + self.without) / self.predictions
-
-    @property
-    def source(self) -> str:
-        return self.dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ def answers_of(rows: pl.LazyFrame, rule: TruthRule, known_by: datetime | None = 
 
     known_by: without what became known later.
     """
-    source = pl.lit("") if rule.source is None else pl.col(rule.source).cast(pl.String).fill_null("")
+    source = pl.lit("") if rule.said_by is None else pl.col(rule.said_by).cast(pl.String).fill_null("")
     ranks = {name: at for at, name in enumerate(rule.priority)}
     rank = pl.lit(0, pl.Int64)
     if rule.holds == "priority":

@@ -97,7 +97,7 @@ class Feedback:
     @verb("feedback.connect", permission="endpoint.write", event="ref.moved")
     def connect(self, caller: Caller, request: TruthRule) -> TruthRule:
         """Says from which dataset the truth about an endpoint's predictions comes."""
-        if request.holds == "priority" and (request.source is None or not request.priority):
+        if request.holds == "priority" and (request.said_by is None or not request.priority):
             raise InvalidInput(
                 f"The truth about {request.endpoint!r} goes by the priority of sources, and none are named.",
                 fix="Say in which column a label's source stands, and which source goes first.",
@@ -125,8 +125,8 @@ class Feedback:
                 [(one.known_at or now).astimezone(UTC) for one in request.labels], dtype=pl.Datetime("us", "UTC")
             ),
         }
-        if rule.source is not None:
-            columns[rule.source] = pl.Series([one.source or "" for one in request.labels], dtype=pl.String)
+        if rule.said_by is not None:
+            columns[rule.said_by] = pl.Series([one.source or "" for one in request.labels], dtype=pl.String)
         key = request.key or self._new_id("truth")
         (landing,) = self._datasets.land(caller, rule.dataset, pl.DataFrame(columns), key=key)
         return Given(dataset=rule.dataset, landing=landing.id, labels=len(request.labels))
@@ -194,7 +194,7 @@ def given_rule(endpoint: str) -> TruthRule:
         entity="entity",
         value="value",
         known_at="known_at",
-        source="source",
+        said_by="source",
     )
 
 

@@ -111,8 +111,8 @@ class Observed:
 def _named(rule: TruthRule) -> list[pl.Expr]:
     """The columns of `NO_LABELS` under the names that a rule knows them by."""
     names = {rule.entity: "entity", rule.value: "value", rule.known_at: "known_at"}
-    if rule.source is not None:
-        names[rule.source] = "source"
+    if rule.said_by is not None:
+        names[rule.said_by] = "source"
     return [pl.col(column).alias(name) for name, column in names.items()]
 
 

@@ -34,7 +34,7 @@ def connect(
         known_at=known_at,
         by=by,
         holds=holds,
-        source=source,
+        said_by=source,
         priority=priority or [],
     )
     session.out.show(rule, lambda paper: paper.line(f"The truth about {name} comes from {dataset} ({rule.holds})."))

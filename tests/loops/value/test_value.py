@@ -30,7 +30,7 @@ MADE = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory):
-    """Five predictions of two revisions in two weeks; the truth of four is known on the tenth day."""
+    """Five predictions of two revisions and one that `endpoints try` asked for in two weeks; the truth of four is known on the tenth day."""
     with td.open_workspace(tmp_path_factory.mktemp("home")) as space:
         land_predictions(space)
         land_truth(space, [(entity, truth) for _, entity, *_, truth in MADE if truth is not None])
@@ -55,6 +55,10 @@ def land_predictions(space: td.Workspace) -> None:
             "in_loan": loans,
         }
     )
+    trial = frame.head(1).with_columns(
+        prediction_id=pl.lit("pred_0"), entity=pl.lit("a"), request_id=pl.lit("treadle-try-1")
+    )
+    frame = pl.concat([frame.with_columns(request_id=pl.lit(None, pl.String)), trial])
     one = {"call_rows": 1, "row_in_call": 0, "threads": 2, "latency_us": 900, "model_us": 300}
     texts = {"endpoint": "loans", "model": "m", "model_version": "4"}
     frame = frame.with_columns(**one, **{name: pl.lit(text) for name, text in texts.items()})
@@ -180,6 +184,13 @@ def test_what_a_thousand_cost_comes_from_the_log_and_the_energy_is_an_estimate(h
     assert cost.latency_s_per_thousand == pytest.approx(0.9)
     assert cost.estimated_energy_wh_per_thousand == pytest.approx(0.6 * 36 * 2 / 3600)
     assert "estimated" in shown(home).energy_formula
+
+
+def test_what_was_only_tried_counts_neither_in_value_nor_in_monitors(home):
+    watched = home.observed.predictions(home.project, "loans", MONDAY, MONDAY + 30 * DAY)
+
+    assert watched["prediction"].to_pylist() == [one[0] for one in MADE]
+    assert home.observed.rows(home.project, "loans", MONDAY, MONDAY + 30 * DAY).height == len(MADE) + 1
 
 
 def test_an_endpoint_that_was_never_asked_has_no_value_yet(home):

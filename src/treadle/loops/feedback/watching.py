@@ -32,6 +32,18 @@ NO_LABELS = pl.DataFrame(
     }
 )
 
+TRIALS = ("treadle-bench", "treadle-try")
+"""How the request ids of trials begin: nobody acts on what `treadle endpoints try` and `bench` are answered."""
+
+
+def in_earnest(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Logged predictions without those of trials."""
+    if "request_id" not in rows.collect_schema():
+        return rows
+    asked_by = pl.col("request_id").cast(pl.String)
+    is_trial = pl.any_horizontal(asked_by.str.starts_with(trial) for trial in TRIALS)
+    return rows.filter(~is_trial.fill_null(False))
+
 
 class Observed:
     """Predictions and truth of one store."""
@@ -48,8 +60,8 @@ class Observed:
         return self._artifacts.load(artifact, pa.Table)
 
     def predictions(self, project: str, endpoint: str, starts_at: datetime, ends_at: datetime) -> pa.Table:
-        """The predictions of a window, with their inputs by name and their score."""
-        return _watched(self.rows(project, endpoint, starts_at, ends_at)).to_arrow()
+        """The predictions of a window, with their inputs by name and their score; those of trials are left out."""
+        return _watched(in_earnest(self.rows(project, endpoint, starts_at, ends_at).lazy()).collect()).to_arrow()
 
     def rows(self, project: str, endpoint: str, starts_at: datetime, ends_at: datetime) -> pl.DataFrame:
         """The landed predictions with `starts_at <= event_at < ends_at`, as they were logged."""

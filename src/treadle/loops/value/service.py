@@ -14,6 +14,7 @@ from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Store
 from treadle.loops.feedback import Observed
 from treadle.loops.feedback.rules import Declarations
+from treadle.loops.feedback.watching import in_earnest
 from treadle.loops.value.costing import COLUMNS, POWER_USAGE_EFFECTIVENESS, WATTS, costs, energy_formula
 from treadle.loops.value.errors import NoValueRule, UnfitValueRule, UnfitValueWindow
 from treadle.loops.value.records import ValueReport, ValueRule
@@ -106,6 +107,7 @@ class Value:
         landed = self._observed.scan(project, request.endpoint)
         if landed is None:
             return _nothing()
+        landed = in_earnest(landed)
         if request.since is not None:
             landed = landed.filter(pl.col("event_at") >= request.since.astimezone(UTC))
         if request.until is not None:

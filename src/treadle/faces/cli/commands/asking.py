@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -25,10 +26,11 @@ def try_out(
     entity: Annotated[str | None, "whom it is about"] = None,
     url: Url = None,
 ) -> None:
-    """Asks about one row, and shows the answer. It is logged as any other prediction."""
+    """Asks about one row, and shows the answer. It is logged as any other, but monitors and values leave it out."""
     example = session.client.endpoints.example(endpoint=name)
     asked = _row(row) if row is not None else dict(_rows(example)[0])
-    body: dict[str, Any] = {"rows": [asked], **({"entity": [entity]} if entity is not None else {})}
+    request_id = f"treadle-try-{secrets.token_hex(8)}"
+    body: dict[str, Any] = {"rows": [asked], "id": request_id, **({"entity": [entity]} if entity is not None else {})}
     answer = _ask(_place(session, url), f"/predict/{name}", body)
 
     def draw(paper: Paper) -> None:
@@ -51,7 +53,7 @@ def bench(
     seconds: Annotated[float, "how long each measurement takes"] = 2.0,
     url: Url = None,
 ) -> None:
-    """Measures how quick a running server answers, from this machine. Each answer is logged as any other prediction."""
+    """Measures how quick a running server answers, from this machine. Answers are logged; monitors and values leave them out."""
     from treadle.systems.serve.measuring import measure, post
 
     example = session.client.endpoints.example(endpoint=name)

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 COLUMNS = 20
 ROWS = 1 << 14
+_BLOCK = 512
+"""Rows of a product of matrices at once: OpenBLAS takes one thread for as few. Its others would spin for tens of
+milliseconds after such a product, on processors that profile the columns meanwhile."""
 
 Floats = NDArray[np.float64]
 
@@ -56,11 +59,11 @@ def of_frame(frame: pl.DataFrame) -> Correlations | None:
         centre = filled.sum(axis=0) / np.maximum(there.sum(axis=0), 1)
         centre = np.where(np.isfinite(centre), centre, 0.0)
         away, mask = np.where(there, values - centre, 0.0), there.astype(np.float64)
-        rows = mask.T @ mask
+        rows = _product(mask, mask)
         least = np.maximum(rows, 1.0)
-        mean = (away.T @ mask) / least  # of the first of each pair
-        square = ((away * away).T @ mask) / least - mean**2
-        product = (away.T @ away) / least - mean * mean.T
+        mean = _product(away, mask) / least  # of the first of each pair
+        square = _product(away * away, mask) / least - mean**2
+        product = _product(away, away) / least - mean * mean.T
         i, j = np.triu_indices(len(names), 1)
         sums = np.column_stack(
             [
@@ -73,6 +76,14 @@ def of_frame(frame: pl.DataFrame) -> Correlations | None:
             ]
         )
     return Correlations(names=tuple(names), sums=_kept(sums))
+
+
+def _product(a: Floats, b: Floats) -> Floats:
+    """a.T @ b, of matrices of (rows, columns)."""
+    room = -len(a) % _BLOCK
+    first, second = (np.pad(each, ((0, room), (0, 0))).reshape(-1, _BLOCK, each.shape[1]) for each in (a, b))
+    found: Floats = (first.transpose(0, 2, 1) @ second).sum(axis=0)
+    return found
 
 
 def merged(parts: Sequence[Correlations], leaving_out: frozenset[str] = frozenset()) -> Correlations | None:

@@ -51,15 +51,15 @@ def of_values(values: NDArray[np.generic], low: float, high: float) -> Moments:
 
 
 def of_counts(values: NDArray[np.float64], counts: NDArray[np.int64]) -> Moments:
-    """The moments of values that occur so often."""
+    """The moments of values that occur so often. By sums, for the reason that `of_values` gives."""
     n = int(counts.sum())
     scale = float(np.abs(values).max()) or 1.0
     weights = counts / n
     units = values / scale
-    mean = float(np.dot(weights, units))
+    mean = float((weights * units).sum())
     away = units - mean
-    std = math.sqrt(float(np.dot(weights, away**2)))
-    skew = float(np.dot(weights, away**3)) / std**3 if std**3 > 0.0 else 0.0
+    std = math.sqrt(float((weights * away**2).sum()))
+    skew = float((weights * away**3).sum()) / std**3 if std**3 > 0.0 else 0.0
     return Moments(n=n, mean=mean * scale, std=std * scale, skew=_finite(skew))
 
 

@@ -34,23 +34,23 @@ def profile_batches(batches: Iterable[pl.DataFrame], *, leave_out: Sequence[str]
     """The profile of batches that come one after another; only one of them is held at a time."""
     found = EMPTY
     waiting: list[Profile] = []
-    for batch in batches:
-        waiting.append(_profile(batch.drop(leave_out, strict=False)))
-        if len(waiting) == 32:
-            found, waiting = merge([found, *waiting]), []
+    with ThreadPoolExecutor(pl.thread_pool_size(), thread_name_prefix="profile") as pool:
+        for batch in batches:
+            waiting.append(_profile(batch.drop(leave_out, strict=False), pool))
+            if len(waiting) == 32:
+                found, waiting = merge([found, *waiting]), []
     return merge([found, *waiting])
 
 
-def _profile(frame: pl.DataFrame) -> Profile:
+def _profile(frame: pl.DataFrame, pool: ThreadPoolExecutor) -> Profile:
     columns = list(_flat(frame))
     if frame.height * len(columns) < _FEW or pl.thread_pool_size() == 1:
         found = [profile_column(series) for series in columns]
         related = correlations.of_frame(frame)
     else:
-        with ThreadPoolExecutor(pl.thread_pool_size(), thread_name_prefix="profile") as pool:
-            both = pool.submit(correlations.of_frame, frame)
-            found = list(pool.map(profile_column, columns))
-            related = both.result()
+        both = pool.submit(correlations.of_frame, frame)
+        found = list(pool.map(profile_column, columns))
+        related = both.result()
     hidden = frozenset(column.name for column in found if column.is_withheld)
     if related is not None and hidden.intersection(related.names):
         related = correlations.merged([related], hidden)

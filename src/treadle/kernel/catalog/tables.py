@@ -107,6 +107,13 @@ run = Table(
         sqlite_where=sql_text("lease_until is not null"),
         postgresql_where=sql_text("lease_until is not null"),
     ),
+    Index(
+        "ix_run_caused_by",
+        "project",
+        "caused_by",
+        sqlite_where=sql_text("caused_by is not null"),
+        postgresql_where=sql_text("caused_by is not null"),
+    ),
     sqlite_with_rowid=False,
     comment="One execution: a pipeline, a step, a trial, or a foreign client's run. `caused_by` is the event that started it.",
 )

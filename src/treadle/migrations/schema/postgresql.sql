@@ -1025,6 +1025,8 @@ CREATE TABLE run (
     CONSTRAINT pk_run PRIMARY KEY (project, id)
 );
 
+CREATE INDEX ix_run_caused_by ON run (project, caused_by) WHERE caused_by is not null;
+
 CREATE INDEX ix_run_key ON run (project, key) WHERE status = 'done' and key is not null;
 
 CREATE INDEX ix_run_kind ON run (project, kind, id) WHERE parent is null;

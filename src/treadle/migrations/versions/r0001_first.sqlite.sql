@@ -1074,6 +1074,8 @@ CREATE TABLE run (
 )
  WITHOUT ROWID;
 
+CREATE INDEX ix_run_caused_by ON run (project, caused_by) WHERE caused_by is not null;
+
 CREATE INDEX ix_run_key ON run (project, "key") WHERE status = 'done' and key is not null;
 
 CREATE INDEX ix_run_kind ON run (project, kind, id) WHERE parent is null;

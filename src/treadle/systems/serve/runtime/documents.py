@@ -30,8 +30,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 16 << 20
     max_waiting: int = 64
     """Calls beyond the inline time that may wait for their turn; the next one gets 503."""
-    inline_ms: float = 5.0
-    """A call that should take longer leaves the event loop for a thread."""
+    inline_ms: float = 1.0
+    """A call that should take longer, by what such calls have taken, leaves the event loop for a thread."""
     timeout_ms: float = 30_000.0
     """How long a request may wait for a model beyond the inline time; then it gets 504. 0: as long as it takes."""
     requests_per_s: float = 0.0

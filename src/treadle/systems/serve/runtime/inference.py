@@ -92,7 +92,7 @@ def _scores_tensor(signature: Signature, scores: Matrix) -> OutputTensor:
 
 
 class Inference:
-    """Answers batches. Calls that should be quick run inline; longer ones in a thread, a bounded number waiting."""
+    """Answers batches. Calls that should be quick run inline; longer ones in threads, a bounded number waiting."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Inference:
         self.is_observed = False
         """Whether each call is noted for the trace of its request."""
         self.waiting = 0
-        """Calls in the thread or on their way to it."""
+        """Calls in the threads or on their way to them."""
 
     def check(self, endpoint: LiveEndpoint, batch: Batch) -> None:
         """Raises NotAllowed for what the endpoint's limits forbid, Drained, LogFull when there is no room for the record."""
@@ -282,7 +282,7 @@ class Inference:
         return await self.beside(explain, revision.model, read(revision).matrix, answer.scores)
 
     async def beside(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """What some work answers, done in the thread where long calls are."""
+        """What some work answers, done in a thread where long calls are."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(*arguments))
 
     def _one_less(self, loop: asyncio.AbstractEventLoop) -> Callable[[object], None]:

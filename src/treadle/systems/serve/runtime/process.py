@@ -100,7 +100,7 @@ def run(settings: ServerSettings) -> None:
     tracer = None if observer is None else observer.tracer
     with (
         contextlib.nullcontext() if tracer is None else contextlib.closing(tracer),
-        ThreadPoolExecutor(1, "model") as models,
+        ThreadPoolExecutor(os.cpu_count(), "model") as models,
         ThreadPoolExecutor(1, "loader") as loader,
         contextlib.closing(log),
         ThreadPoolExecutor(1, "shadow") as shadow,

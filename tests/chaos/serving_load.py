@@ -77,7 +77,8 @@ class Load:
         }
         body = json.dumps({"inputs": [tensor]}).encode()
         writer.write(
-            b"POST %b HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: %d\r\n\r\n%b" % (self.path.encode(), len(body), body)
+            b"POST %b HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: %d\r\n\r\n%b"
+            % (self.path.encode(), len(body), body)
         )
         head = await reader.readuntil(b"\r\n\r\n")
         at = head.lower().index(b"content-length: ") + 16

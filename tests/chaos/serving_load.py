@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -24,6 +25,13 @@ class Outcome:
     cut: int = 0
     """Requests whose connection ended before their answer."""
     problems: list[str] = field(default_factory=list)
+
+
+async def _closed(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None) -> None:
+    if stream is not None:
+        stream[1].close()
+        with contextlib.suppress(ConnectionError):
+            await stream[1].wait_closed()
 
 
 @dataclass(slots=True)
@@ -61,11 +69,9 @@ class Load:
                 await self._once(stream, row)
             except (ConnectionError, asyncio.IncompleteReadError):
                 self.outcome.cut += 1
-                if stream is not None:
-                    stream[1].close()
+                await _closed(stream)
                 stream = None
-        if stream is not None:
-            stream[1].close()
+        await _closed(stream)
 
     async def _once(self, stream: tuple[asyncio.StreamReader, asyncio.StreamWriter], row: int) -> None:
         reader, writer = stream

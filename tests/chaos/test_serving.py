@@ -7,6 +7,7 @@ held. `make soak` does it for five minutes at four fifths of what the server can
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -64,8 +65,14 @@ class Rollouts:
         )  # fmt: skip
 
 
-def workers_of(process: ServerProcess) -> list[psutil.Process]:
-    return psutil.Process(process.process.pid).children()
+def listening(process: ServerProcess) -> list[psutil.Process]:
+    """The workers that take connections; one that has just been started does not yet."""
+    found = []
+    for worker in psutil.Process(process.process.pid).children():
+        with contextlib.suppress(psutil.Error):
+            if any(one.status == psutil.CONN_LISTEN for one in worker.net_connections("tcp")):
+                found.append(worker)
+    return found
 
 
 def logged(serving: Path) -> list[tuple[str, float]]:
@@ -90,7 +97,7 @@ async def stirred(load: Load, rollouts: Rollouts, process: ServerProcess, enough
             await asyncio.sleep(0.005)
         if load.outcome.problems:
             break
-        alive = workers_of(process)
+        alive = listening(process)
         if moves >= 2 * (kills + 1) and len(alive) == WORKERS:
             chance.choice(alive).send_signal(signal.SIGKILL)
             kills += 1

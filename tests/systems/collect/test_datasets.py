@@ -19,6 +19,7 @@ from treadle.systems.collect.errors import (
     DatasetNameRefused,
     DatasetNotFound,
     ForeignTable,
+    NoFileMatches,
     OutsideInbox,
     RowNotFound,
     SnapshotNotFound,
@@ -220,6 +221,14 @@ def test_files_of_the_inbox_land_one_by_one_and_once(home: Home) -> None:
     assert [landing.source["path"] for landing in second] == ["2013/01.csv", "2013/04.csv"]
     assert second[-1].cursor == "2013/04.csv"
     assert home.datasets.land_files(ADA, request) == []
+
+
+def test_a_pattern_that_nothing_matches_is_refused_and_makes_no_dataset(home: Home) -> None:
+    with pytest.raises(NoFileMatches, match="No file of the inbox matches") as refused:
+        home.datasets.land_files(ADA, LandFiles(dataset="none", pattern="none-*.csv"))
+
+    assert "inbox" in refused.value.why
+    assert "none" not in [one.name for one in home.datasets.list(ADA)]
 
 
 @pytest.mark.parametrize("pattern", ["/etc/*", "../*.csv", "a/../../b"])

@@ -69,6 +69,10 @@ class OutsideInbox(InvalidInput):
     code = "source.outside_inbox"
 
 
+class NoFileMatches(NotFound):
+    code = "source.no_file_matches"
+
+
 class DatasetNotFound(NotFound):
     code = "dataset.not_found"
 

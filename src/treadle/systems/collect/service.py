@@ -25,7 +25,7 @@ from treadle.systems.collect import repository as rows_of
 from treadle.systems.collect.creating import Creating
 from treadle.systems.collect.data_files import BRANCHES, DATA, check_hashes
 from treadle.systems.collect.deriving import still_there
-from treadle.systems.collect.errors import OutsideInbox, SourceMovedOn
+from treadle.systems.collect.errors import NoFileMatches, OutsideInbox, SourceMovedOn
 from treadle.systems.collect.landing import At, Claim, Landings, Order
 from treadle.systems.collect.lookup import Lookup
 from treadle.systems.collect.plans import Input, Part, Plan
@@ -171,7 +171,10 @@ class Datasets:
 
     @verb("datasets.land", permission="dataset.write", event="dataset.landed")
     def land_files(self, caller: Caller, request: LandFiles) -> _Landings:
-        """Lands the files of the inbox that match a pattern and have not landed yet, one landing each."""
+        """Lands the files of the inbox that match a pattern and have not landed yet, one landing each.
+
+        Raises OutsideInbox, and NoFileMatches where there is none, landed or not.
+        """
         pattern = PurePath(request.pattern)
         if self._inbox is None or pattern.is_absolute() or ".." in pattern.parts:
             raise OutsideInbox(
@@ -186,6 +189,12 @@ class Datasets:
             malformed=request.malformed,
         )
         source = FileSource(request.pattern, root=self._inbox, reading=reading)
+        if not source.paths():
+            raise NoFileMatches(
+                f"No file of the inbox matches {request.pattern!r}.",
+                why=f"The inbox is the folder {self._inbox.parent.name}/{self._inbox.name}, the one that the store's home holds.",
+                fix="Put the files there, then land them by their names in it.",
+            )
         return self.land(
             caller,
             request.dataset,

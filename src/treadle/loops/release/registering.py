@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from treadle.ground.frames import to_polars
+from treadle.kernel.vocabulary.datasets import ROW_COLUMNS
 from treadle.loops.release.errors import BadSignature
 from treadle.systems.serve.runtime.batches import InputPlan
 from treadle.systems.serve.runtime.signature import Signature
@@ -29,8 +30,15 @@ def describe_inputs(
 
     Numbers are FP64 and may be missing; text is a category, whose codes are the places in `categories` or, where none
     are given, those of the sorted distinct values. classes: what 0, 1, … mean. threshold: above it a binary model
-    decides for the positive class. Raises BadSignature for a column that is neither number nor text.
+    decides for the positive class. Raises BadSignature for a column that is neither number nor text, or the id of a row.
     """
+    ids = [name for name in features if name in ROW_COLUMNS]
+    if ids:
+        raise BadSignature(
+            f"The column {ids[0]!r} is no feature.",
+            why="By _landing and _row a row of a dataset is found again; they say nothing about it.",
+            fix='Leave them out: features=[name for name in data.columns if name not in ("_landing", "_row")].',
+        )
     table = to_polars(frame)
     inputs = [_column(table, name, (categories or {}).get(name)) for name in features]
     signature: dict[str, Any] = {"inputs": inputs, "task": task}

@@ -159,7 +159,6 @@ def bare(model: Path, ready: int) -> None:
 class Trained:
     """A model as it is served, and what it was fitted on. In its folder are `model.txt`, `model.onnx` and `rows.npz`."""
 
-    kind: Kind
     manifest: Any
     content: bytes
 
@@ -205,7 +204,7 @@ def train(folder: Path, kind: Kind = "boosting") -> Trained:
         model_digest=of_bytes(served.content), engine=served.engine, file="model.txt", model=served.content,
         signature=signature, probe_rows=probe, options=served.options, scores=estimator.predict_proba(rows[:8])[:, 1],
     )  # fmt: skip
-    return Trained(kind, manifest, served.content)
+    return Trained(manifest, served.content)
 
 
 def serving_area(folder: Path, trained: Trained) -> Path:

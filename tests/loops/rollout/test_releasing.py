@@ -23,6 +23,7 @@ from treadle.loops.rollout.releasing import (
     ReleaseUnderWay,
     ShadowPolicy,
 )
+from treadle.loops.rollout.service import StartCanary
 from treadle.systems.serve import EndpointNamed
 from treadle.systems.train.registry.service import VersionNamed
 
@@ -165,6 +166,20 @@ def test_a_canary_that_goes_back_ends_the_release(house: House) -> None:
 
     assert stages(house) == ["refused"]
     assert (house.weights(), house.champion()) == ({"1": 1.0}, 1)
+
+
+def test_one_that_cannot_go_on_says_why_and_waits(house: House) -> None:
+    """A canary that somebody began by hand is not the release's own."""
+    house.canaries().start(CALLER, StartCanary(endpoint="numbers", model="late-arrival", version="2", policy=POLICY))
+    house.now += timedelta(seconds=1)
+    begin(house, needs=(), shadow=None)
+    assert stages(house) == ["canary"]
+
+    assert stages(house) == []
+
+    row = releases(house).list(CALLER)[0]
+    assert (row.stage, row.is_over) == ("canary", False)
+    assert "has a canary already" in row.reason
 
 
 def test_every_stage_can_be_left_out(house: House) -> None:

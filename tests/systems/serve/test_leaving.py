@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.systems.serve.test_log import make_call, make_context, read_calls
+from treadle.systems.serve.runtime.errors import LogFailed
 from treadle.systems.serve.runtime.leaving import Answer, Leaving
 from treadle.systems.serve.runtime.log import PredictionLog
 
@@ -72,3 +73,41 @@ def test_where_the_records_cannot_be_written_only_answers_without_one_leave(
 
     assert heard == [REFUSAL, ANSWER, REFUSAL]
     assert len(read_calls(tmp_path / "srv_1")) == 1
+
+
+@pytest.mark.parametrize("is_written_at_once", [True, False], ids=["by a call written at once", "by a segment's end"])
+def test_records_that_were_lost_before_their_turn_ended_refuse_their_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_written_at_once: bool
+) -> None:
+    """The disk is full when something else has the gathered records written, and has room again when the turn ends."""
+    log = PredictionLog(tmp_path / "srv_1")
+    client = Client(log)
+
+    def full(descriptor: int, data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    async def turn() -> None:
+        leaving = Leaving(log, lambda error: REFUSAL)
+        log.append(make_context(), make_call())
+        log.is_gathering = True
+        log.append(make_context(), make_call())
+        leaving.add(client, ANSWER, has_record=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            log.is_gathering = not is_written_at_once
+            log._segment_bytes = 64 << 20 if is_written_at_once else 1
+            with pytest.raises(LogFailed):
+                log.append(make_context(), make_call())
+        log.is_gathering, log._segment_bytes = True, 64 << 20
+        log.append(make_context(), make_call())
+        leaving.add(client, ANSWER, has_record=True)
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    log.is_gathering = False
+    log.append(make_context(), make_call())
+    log.close()
+
+    assert [answer for answer, _ in client.heard] == [REFUSAL, REFUSAL]
+    assert len(read_calls(tmp_path / "srv_1")) == 2
+    assert log.figures.refused == 3

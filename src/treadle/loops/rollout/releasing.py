@@ -16,14 +16,13 @@ import msgspec
 
 from treadle.ground.clock import Clock, from_micros, to_micros
 from treadle.ground.digests import canonical_json
-from treadle.ground.errors import Conflict, InvalidInput, NotFound
+from treadle.ground.errors import Conflict, InvalidInput, NotFound, TreadleError
 from treadle.ground.ids import NewId
-from treadle.kernel.catalog import EpochMoved, EvidenceRows, RefProtected
+from treadle.kernel.catalog import EpochMoved, EvidenceRows
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.store import Reader, Row, Statements, Store, Transaction
 from treadle.loops.rollout.comparing import CompareShadow, ShadowReport, Shadows
-from treadle.loops.rollout.errors import CanaryUnderWay
 from treadle.loops.rollout.records import CanaryPolicy
 from treadle.loops.rollout.service import Canaries, StartCanary
 from treadle.systems.serve import DeployEndpoint, EndpointNamed, ShadowTraffic, Traffic
@@ -224,7 +223,10 @@ class Releases:
             "promote": self._promote,
             "deploy": self._deploy,
         }[row.stage]
-        return look(caller, row)
+        try:
+            return look(caller, row)
+        except TreadleError as error:  # one that cannot go on is told so, and holds up none of the others
+            return self._wait(caller, row, " ".join(error.sentences()))
 
     def _gates(self, caller: Caller, row: ReleaseRow) -> ReleaseRow:
         sheet = self._models.get(caller, VersionNamed(model=row.model, version=row.model_version))
@@ -281,10 +283,7 @@ class Releases:
                 promote=row.alias,
                 reason=f"of the release {row.id}",
             )
-            try:
-                self._canaries.start(caller, request)
-            except CanaryUnderWay as error:
-                return self._wait(caller, row, " ".join(error.sentences()))
+            self._canaries.start(caller, request)
             return row
         canary = mine[0]
         ends: dict[str, Stage] = {"promoted": "promoted", "rolled back": "refused", "superseded": "superseded"}
@@ -294,10 +293,7 @@ class Releases:
         return self._move(caller, row, ends[canary.state], canary.reason, facts)
 
     def _promote(self, caller: Caller, row: ReleaseRow) -> ReleaseRow:
-        try:
-            return self._move(caller, row, "deploy", f"Promoted to {row.alias}.", {}, promotes=True)
-        except RefProtected as error:
-            return self._wait(caller, row, " ".join(error.sentences()))
+        return self._move(caller, row, "deploy", f"Promoted to {row.alias}.", {}, promotes=True)
 
     def _deploy(self, caller: Caller, row: ReleaseRow) -> ReleaseRow:
         endpoint = self._endpoints.get(caller, EndpointNamed(endpoint=row.endpoint)).endpoint

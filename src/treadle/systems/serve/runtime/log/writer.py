@@ -84,6 +84,9 @@ class PredictionLog:
         self.gathered_calls = 0
         """Appended, and not written yet."""
         self._gathered_rows = 0
+        self._loss: OSError | None = None
+        """Why gathered records were lost before their flush: a call that was written at once, or a full segment, came first."""
+        self._lost_calls = 0
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _hold(folder)
         self._recount()
@@ -134,12 +137,17 @@ class PredictionLog:
         self._count(1, call.rows)
 
     def flush(self) -> None:
-        """Writes what was gathered, at once. Raises LogFailed, and then nothing of it is in the log."""
-        gathered = self.gathered_calls
-        try:
-            self._write_gathered()
-        except OSError as error:
-            raise self._failed(error, gathered) from None
+        """Writes what was gathered, at once. Raises LogFailed, and then nothing that was gathered since the last flush is
+        acknowledged: where a part of it was lost on the way, the rest is not written either."""
+        if self._loss is None:
+            with contextlib.suppress(OSError):  # which is the loss
+                self._write_gathered()
+        if self._loss is not None:
+            loss, calls = self._loss, self._lost_calls + self.gathered_calls
+            self._frames.taken().release()
+            self._contexts.clear()
+            self._loss, self._lost_calls, self.gathered_calls, self._gathered_rows = None, 0, 0, 0
+            raise self._failed(loss, calls) from None
 
     def _gather(self, context: Context, call: Call) -> None:
         if context.number not in self._contexts:
@@ -156,8 +164,9 @@ class PredictionLog:
         self.gathered_calls = self._gathered_rows = 0
         try:
             self._write(self._frames.taken())
-        except OSError:
+        except OSError as error:
             self._contexts.clear()  # some of them may have been among what is lost
+            self._loss, self._lost_calls = error, self._lost_calls + calls
             raise
         self._count(calls, rows)
 

@@ -151,6 +151,28 @@ def test_a_stop_answers_what_is_in_flight_and_syncs_the_log(serving: Path) -> No
     assert logged_ids(serving) == acknowledged
 
 
+TOLD_TO_STOP_BEFORE_IT_LISTENS = """
+import os, signal, sys
+import uvicorn
+from treadle.systems.serve.runtime.__main__ import main
+
+serve = uvicorn.Server.serve
+
+async def stopped_first(*given, **named):
+    os.kill(os.getpid(), signal.SIGTERM)
+    await serve(*given, **named)
+
+uvicorn.Server.serve = stopped_first
+sys.exit(main())
+"""
+
+
+def test_a_stop_that_comes_before_it_listens_is_not_lost(serving: Path) -> None:
+    command = [sys.executable, "-c", TOLD_TO_STOP_BEFORE_IT_LISTENS, "--serving", str(serving)]
+
+    assert subprocess.run(command, timeout=30, check=False).returncode == 0
+
+
 def test_a_full_log_is_a_clear_503_and_no_prediction_goes_unrecorded(serving: Path) -> None:
     deploy(serving, "numbers", flights_model(numeric=True))
     row = {"rows": [{"a": 0.5, "b": -1.0, "c": 0.25}]}

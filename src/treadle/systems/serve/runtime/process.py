@@ -186,9 +186,13 @@ def _serve(
             for task in (watching, announcing):
                 task.cancel()
 
-    # uvicorn raises the signal that stopped it once more when it is done; the log must be closed before anything ends.
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn takes the signals only while it serves: one that comes before must stop it too, and it raises the one that
+    # stopped it once more when it is done; the log must be closed before anything ends.
     for stopping in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stopping, lambda *_: None)
+        signal.signal(stopping, stop)
     _rest_the_collector()
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(main())

@@ -20,6 +20,10 @@ ARGS ?=
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$name && break; done)
 
+# The built pages; made anew when their sources changed.
+PAGES := src/treadle/faces/api/web/bundle/index.html.gz
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
+
 # The locked versions as they are, with this interpreter and no other. Compiled now: a process that starts from sources
 # alone pays 0.1 to 1 s for it, and tests and demo start many.
 SYNC = UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv UV_COMPILE_BYTECODE=1 $(UV) sync --quiet --frozen --python "$(PYTHON)"
@@ -30,11 +34,11 @@ help: ## list these verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: .venv/.demo-ready ## the whole loop on a year of real flights: report, timeline, three commands to try
+demo: .venv/.demo-ready $(PAGES) ## the whole loop on a year of real flights: report, timeline, three commands to try
 	@$(BIN)/treadle demo $(ARGS)
 
 .PHONY: test
-test: .venv/.ready ## pass every test (ARGS="tests/ground -k digest" for some of them)
+test: .venv/.ready $(PAGES) ## pass every test (ARGS="tests/ground -k digest" for some of them)
 	@$(MAKE) --silent --no-print-directory .peers/.ready || \
 		echo "no .peers: the tests that need stock clients (tests/peers) are skipped, each by its name" >&2
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
@@ -49,6 +53,7 @@ static: .venv/.ready ## lint, format, strict types, the import plan, fresh refer
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache --config pyproject.toml
 	@$(BIN)/python -m tools.reference --check
+	@$(BIN)/python -m tools.web check
 
 .PHONY: bench
 bench: .venv/.ready ## run the benchmarks, one question each (ARGS="startup --json" for one of them)
@@ -66,6 +71,14 @@ soak: .venv/.ready .peers-serve/.ready ## the long randomized suites: thousands 
 docs: .venv/.ready ## write the reference pages anew from the code
 	@$(BIN)/python -m tools.reference
 
+.PHONY: web
+web: .venv/.demo-ready ## build the web application into the package, for a checkout
+	@$(BIN)/python -m tools.web_bundle
+
+.PHONY: web-types
+web-types: .venv/.ready ## write the web application's types of the API anew from the verbs
+	@$(BIN)/python -m tools.web types
+
 .PHONY: format
 format: .venv/.ready ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix .
@@ -73,7 +86,7 @@ format: .venv/.ready ## format the code and mend what ruff can mend
 
 .PHONY: clean
 clean: ## remove what these verbs made: .venv, .tools, caches, the demo
-	rm -rf .venv .peers .peers-data .peers-monitoring .peers-serve .tools .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache dist build treadle-demo
+	rm -rf .venv .peers .peers-data .peers-monitoring .peers-serve .tools .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache dist build treadle-demo web/node_modules web/dist $(dir $(PAGES))
 	find src tests tools benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
@@ -97,8 +110,13 @@ $(UV_READY):
 # Only what the demo needs; leaves in place what is there already.
 .venv/.demo-ready: $(UV_READY) uv.lock pyproject.toml
 	@echo "setting up .venv"
-	@$(SYNC) --no-default-groups --extra demo --inexact
+	@$(SYNC) --no-default-groups --group web --extra demo --inexact
 	@touch .venv/.demo-ready
+
+# With the Node that PyPI has, so that none of the system is needed.
+$(PAGES): .venv/.demo-ready $(WEB_SOURCES)
+	@echo "building the pages"
+	@$(BIN)/python -m tools.web_bundle
 
 # Stock MLflow and friends, in an environment of their own: they never share one with Treadle's own tests. Treadle is in it
 # too, as it stands here, for the plug-in of `treadle://`.

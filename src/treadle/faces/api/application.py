@@ -31,12 +31,14 @@ def build(
     hosts: Iterable[str] | None = (),
     body_max_bytes: int = 64 << 20,
     foreign_routes: Iterable[BaseRoute] = (),
+    inside: Iterable[Middleware] = (),
     meter: Meter | None = None,
 ) -> Starlette:
     """The application over some bound verbs.
 
     hosts: names beside the loopback's under which the server is reached; None for any, see `Doorkeeper`.
     foreign_routes: routes of other protocols, which find their caller and call the same verbs.
+    inside: what requests pass after the guard.
     meter: what counts the calls, where others count with it.
     """
     meter = meter or Meter()
@@ -69,7 +71,7 @@ def build(
             *document_routes(bound, authenticator),
             *foreign_routes,
         ],
-        middleware=[Middleware(Guard, doorkeeper=Doorkeeper(hosts), body_max_bytes=body_max_bytes)],
+        middleware=[Middleware(Guard, doorkeeper=Doorkeeper(hosts), body_max_bytes=body_max_bytes), *inside],
         exception_handlers={HTTPException: refuse, TreadleError: refuse},
     )
 

@@ -28,14 +28,18 @@ class Doorkeeper:
         self._hosts = None if hosts is None else LOOPBACK | set(hosts)
         self._known: set[str] = set()
 
-    def check(self, scheme: str, headers: Mapping[str, str], *, hosts: int = 1) -> None:
-        """Raises HostRefused or OriginRefused. hosts: how many Host headers came along."""
+    def check(self, scheme: str, headers: Mapping[str, str], *, hosts: int = 1, is_page: bool = False) -> None:
+        """Raises HostRefused or OriginRefused.
+
+        hosts: how many Host headers came along. is_page: what is asked for is a page, to which any site may link.
+        """
         host = headers.get("host", "")
         if hosts != 1 or host not in self._known:
             self._check_host(host, hosts)
         origin = headers.get("origin")
         foreign = origin is not None and origin != f"{scheme}://{host}"
-        if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        is_followed = is_page and headers.get("sec-fetch-mode") == "navigate"
+        if foreign or (headers.get("sec-fetch-site") in ("cross-site", "same-site") and not is_followed):
             raise OriginRefused(
                 f"A page of {origin or 'another site'} may not use this API.",
                 why="Only pages of this server may.",
@@ -71,7 +75,10 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
-            self.doorkeeper.check(scope.get("scheme", "http"), headers, hosts=len(headers.getlist("host")))
+            is_page = scope["method"] == "GET" and not scope["path"].startswith("/api/")
+            self.doorkeeper.check(
+                scope.get("scheme", "http"), headers, hosts=len(headers.getlist("host")), is_page=is_page
+            )
             self._check_length(headers.get("content-length"))
         except (HostRefused, OriginRefused, BodyTooLarge) as error:
             await problem_response(error)(scope, receive, send)

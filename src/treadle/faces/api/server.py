@@ -79,6 +79,11 @@ class Server:
                 raise Unavailable("The API could not be started.", fix="The log says why.")
             time.sleep(0.002)
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it only answers what is under way any more."""
+        return self._server.should_exit
+
     def end(self) -> None:
         """Lets `run` answer what is under way and come back; from any thread."""
         self._server.should_exit = True

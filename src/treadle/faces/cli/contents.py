@@ -38,6 +38,7 @@ EVERY_DAY = (
     Entry("cancel", "running:cancel", "ask a run to stop"),
     Entry("publish", "publishing:publish", "make schedules and triggers live, with the code as it is now"),
     Entry("up", "serving:up", "serve API and models, run what is scheduled; on loopback"),
+    Entry("open", "serving:open_pages", "look at the pages of `treadle up` in a browser, signed in"),
     Entry("why", "provenance:why", "where it comes from: of a prediction, down to the raw rows"),
     Entry("impact", "provenance:impact", "what came of it: runs, models, endpoints, predictions"),
     Entry("replay", "provenance:replay", "compute a past prediction again, and compare"),

@@ -26,7 +26,8 @@ def answering(
     hosts: further names under which it is reached; `*` for any. Raises ListeningRefused, AddressTaken, TokenFileOpen.
     """
     settings = workspace.settings
-    owner = HomeToken(home_token(settings.home), actor=workspace.actor, project=settings.project)
+    token = home_token(settings.home)
+    owner = HomeToken(token, actor=workspace.actor, project=settings.project)
     authenticator = HomeAndUsers(owner, workspace.accounts, project=settings.project)
     is_local = host in LOOPBACK
     # Beyond loopback no request is answered without credentials of its own, so the name it comes under says nothing.
@@ -36,8 +37,10 @@ def answering(
     def verbs() -> Any:
         from treadle.faces.api.application import build
         from treadle.faces.api.pages import page_routes
+        from treadle.faces.api.web.application import inside, web_routes
+        from treadle.faces.api.web.sessions import Sessions
 
-        bound = workspace.bound()
+        bound, sessions = workspace.bound(), Sessions(token)
         return build(
             bound,
             authenticator,
@@ -45,7 +48,11 @@ def answering(
             hosts=names,
             body_max_bytes=settings.body_max_bytes,
             meter=meter,
-            foreign_routes=page_routes(bound, authenticator),
+            foreign_routes=[
+                *page_routes(bound, authenticator),
+                *web_routes(workspace, authenticator, sessions, lambda: server.is_ending),
+            ],
+            inside=inside(sessions),
         )
 
     front = MlflowFront(
@@ -58,4 +65,5 @@ def answering(
         body_max_bytes=settings.body_max_bytes,
         static_prefix=static_prefix,
     )
-    return Server(front, authenticator, host=host, port=port), front
+    server = Server(front, authenticator, host=host, port=port)
+    return server, front

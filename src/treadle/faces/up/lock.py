@@ -1,4 +1,4 @@
-"""One `treadle up` per home: a file that is locked as long as its process lives.
+"""One `treadle up` per home: a file that is locked as long as its process lives, and says who holds it and its address.
 
 The lock is the operating system's and ends with the process, however that ended; a file that a killed one left behind
 says a number and holds nobody up.
@@ -35,12 +35,12 @@ class HomeLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(descriptor, 64).decode("ascii", "replace").strip()
+            holder, _, url = os.read(descriptor, 512).decode("ascii", "replace").strip().partition("\n")
             os.close(descriptor)
             raise AlreadyUp(
                 f"Another `treadle up` serves {self._path.parent}.",
                 why=f"Its process is {holder or 'unknown'}; two would do everything twice.",
-                fix=f"Use that one, or end it first: kill {holder}" if holder else "Use that one, or end it first.",
+                fix=f"Use that one{f', at {url}' if url else ''}, or end it first{f': kill {holder}' if holder else '.'}",
                 home=str(self._path.parent),
             ) from None
         os.ftruncate(descriptor, 0)
@@ -48,8 +48,30 @@ class HomeLock:
         self._descriptor = descriptor
         return self
 
+    def answers_at(self, url: str) -> None:
+        """Says, for `treadle open`, where this one is reached."""
+        if self._descriptor is not None:
+            os.write(self._descriptor, f"{url}\n".encode())
+
     def __exit__(self, *_: object) -> None:
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def address_of(home: Path) -> str | None:
+    """Where the `treadle up` of a home is reached; None while none is up, or has not said so yet."""
+    import fcntl
+
+    try:
+        descriptor = os.open(home / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(descriptor, 512).decode("ascii", "replace").strip().partition("\n")[2] or None
+    finally:
+        os.close(descriptor)
+    return None

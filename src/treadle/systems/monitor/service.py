@@ -245,7 +245,8 @@ class MonitorService:
                 for verdict in self._verdicts(tx, caller, monitor, window, reference):
                     total += self._alerting.apply(tx, caller, monitor, window.model_version, verdict, judged_at=ends_at)
             scores = {window.model_version: window.drift.score for window, _ in judged}
-            self._leave(tx, caller, "monitor.evaluated", monitor, {"starts_at": starts_at, "scores": scores})
+            if judged:  # an endpoint that nobody asks has years of empty windows, and nothing to tell of them
+                self._leave(tx, caller, "monitor.evaluated", monitor, {"starts_at": starts_at, "scores": scores})
             return total
 
         changed = self._store.write(commit)

@@ -30,14 +30,7 @@ def server_info(_: Exchange) -> Answer:
     )
 
 
-def greeting(_: Exchange) -> Answer:
-    """For a person whose browser looks in."""
-    text = "Treadle answers here: MLflow's protocol for its clients, and its own at /api/v1/openapi.json.\n"
-    return Answer(body=text.encode(), media_type="text/plain; charset=utf-8")
-
-
 ROUTES = [
-    Route("GET", "/", greeting),
     Route("GET", "/version", version, is_public=True),
     Route("GET", "3.0/mlflow/server-info", server_info),
     Route("POST", "2.0mlflow/experiments/search-datasets", datasets.search, "slow"),  # as clients spell it

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import signal
 import threading
+import webbrowser
+from pathlib import Path
 from typing import Annotated, Any
 
 from treadle.faces.api.mlflow.asgi import MlflowFront
+from treadle.faces.cli.rendering import Paper
 from treadle.faces.cli.session import Session
 from treadle.faces.cli.signatures import Option
 from treadle.faces.project_files import is_project
-from treadle.faces.tokens import FILE_NAME
+from treadle.faces.tokens import FILE_NAME, home_token
 from treadle.faces.up import HomeLock, Household
 from treadle.faces.up.answering import answering
+from treadle.faces.up.lock import address_of
 from treadle.faces.up.logs import logger
 from treadle.faces.up.mlflow_flags import meaning_of
+from treadle.ground.errors import Unavailable
 
 
 def up(
@@ -69,7 +74,7 @@ def up(
     session.override(**meaning.settings)
     settings = session.settings
     host = host or settings.host
-    with HomeLock(settings.home):
+    with HomeLock(settings.home) as lock:
         log = logger(session.out.stderr, as_json=session.out.as_json)
         for note in meaning.notes:
             log.warning(note)
@@ -86,6 +91,7 @@ def up(
 
         def start() -> None:
             try:
+                lock.answers_at(server.url)
                 _start(session, server.url, household, front)
             except Exception as error:  # it ends the command, which raises it in its own thread
                 failures.append(error)
@@ -117,15 +123,59 @@ def _start(session: Session, url: str, household: Household, front: MlflowFront)
     front.warm()
     settings = session.settings
     token_file = settings.home / FILE_NAME
+    link = _link(settings.home, url)
     models, grpc = household.models.url, household.models.grpc_address
-    answer = {"url": url, "models_url": models, "models_grpc": grpc, "home": settings.home, "token_file": token_file}
+    answer = {
+        "url": url,
+        "pages_url": link,
+        "models_url": models,
+        "models_grpc": grpc,
+        "home": settings.home,
+        "token_file": token_file,
+    }
     sheet: dict[str, object] = {"API": url, "MLflow": f'mlflow.set_tracking_uri("{url}")'}
     sheet |= {"models": models or "served as soon as one is deployed", "models, gRPC": grpc}
     sheet |= {"project": settings.project, "home": settings.home, "token": token_file}
     root = settings.project_root
     sheet |= {"code": f"{root} is published whenever its files change" if is_project(root) else None}
-    session.out.show(answer, lambda paper: paper.sheet(sheet))
+
+    def draw(paper: Paper) -> None:
+        paper.sheet(sheet)
+        paper.line(f"\nLook at it: {link}")
+
+    session.out.show(answer, draw)
     session.out.stdout.flush()
+
+
+def open_pages(
+    session: Session, *, show: Annotated[bool, "only print the address, and open no browser"] = False
+) -> int:
+    """Opens the pages of the `treadle up` that works in this home, signed in as its owner.
+
+    The address that it prints signs in for twelve hours, so it is not one to pass on.
+    """
+    home = session.settings.home
+    url = address_of(home)
+    if url is None:
+        raise NotUp(f"No `treadle up` works in {home}.", fix="Start one: treadle up")
+    link = _link(home, url)
+    session.out.show({"url": link}, lambda paper: paper.line(link))
+    if not show and not session.out.as_json:
+        webbrowser.open(link)
+    return 0
+
+
+class NotUp(Unavailable):
+    """Nothing serves this home."""
+
+    code = "up.not_up"
+
+
+def _link(home: Path, url: str) -> str:
+    """The address of the pages that signs in whoever reads it."""
+    from treadle.faces.api.web.sessions import Sessions
+
+    return f"{url}/open?code={Sessions(home_token(home)).link_code()}"
 
 
 def _as_ctrl_c(*_: Any) -> None:

@@ -1,0 +1,27 @@
+/** Every page by its path. Each is loaded when it is first gone to. */
+
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, type AnyRoute } from "@tanstack/react-router";
+import { NoSuchPage, PageFailed } from "./shell/NoPage";
+import { Shell } from "./shell/Shell";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NoSuchPage, errorComponent: PageFailed });
+
+type Pages = Promise<Record<string, unknown>>;
+
+function page(path: string, load: () => Pages, name: string): AnyRoute {
+  return createRoute({
+    getParentRoute: () => root,
+    path,
+    component: lazyRouteComponent(load as () => Promise<Record<string, () => null>>, name) as () => null,
+  });
+}
+
+const home = () => import("./pages/home") as Pages;
+const activity = () => import("./pages/activity") as Pages;
+
+const tree = root.addChildren([
+  page("/", home, "Home"),
+  page("/activity", activity, "Activity"),
+]);
+
+export const router = createRouter({ routeTree: tree, defaultPreload: "intent", scrollRestoration: true });

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request

@@ -39,9 +39,19 @@ demo: .venv/.demo-ready $(PAGES) ## the whole loop on a year of real flights: re
 
 .PHONY: test
 test: .venv/.ready $(PAGES) ## pass every test (ARGS="tests/ground -k digest" for some of them)
+	@$(MAKE) --silent --no-print-directory chromium
 	@$(MAKE) --silent --no-print-directory .peers/.ready || \
 		echo "no .peers: the tests that need stock clients (tests/peers) are skipped, each by its name" >&2
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+# The browser that tests/browser drives comes from Debian where it may; else those tests are skipped, each by its name.
+.PHONY: chromium
+chromium:
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing chromium-headless-shell" && \
+		{ apt-get install -qq -y chromium-headless-shell >/dev/null 2>&1 || { apt-get update -qq && \
+		apt-get install -qq -y chromium-headless-shell; } >/dev/null 2>&1; }; } || \
+		echo "no Chromium: tests/browser is skipped, each test by its name (apt install chromium-headless-shell)" >&2
 
 .PHONY: check
 check: static test ## everything that must hold before a commit: static, then test

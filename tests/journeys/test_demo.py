@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,35 +13,13 @@ import polars as pl
 import pytest
 
 import treadle as td
+from tests.demo_home import TREADLE, alone, demo, shared_demo_home, shared_folder
 from treadle.loops.feedback.archive import dataset_of
 from treadle.systems.monitor.requests import ListAlerts, ListWindows
 from treadle.systems.train.registry.service import ModelNamed, VersionNamed
 
 ENDPOINT = "late-arrival"
-UNTIL = "2013-05-06"
-TREADLE = [sys.executable, "-m", "treadle.faces.cli.entry"]
 EMPTY = {"meta", "br", "line", "rect", "circle", "path"}
-
-
-def demo(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [*TREADLE, "demo", "--home", str(home), "--until", UNTIL, *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def kill_once_it_says(home: Path, words: str) -> str:
-    """Starts a demo, kills it with SIGKILL when it has said something, and answers what it said."""
-    command = [*TREADLE, "demo", "--home", str(home), "--until", UNTIL]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    said = ""
-    assert process.stderr is not None
-    for line in process.stderr:
-        said += line
-        if words in line:
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stderr.close()
-    return said
 
 
 def named_verb(command: str) -> str:
@@ -52,16 +28,15 @@ def named_verb(command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What all processes of this test run have in common."""
+    return shared_folder(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def home(shared: Path) -> Path:
     """The home of a demo that was killed in April, and then went on to its end."""
-    folder = tmp_path_factory.mktemp("demo") / "home"
-    said = kill_once_it_says(folder, "2013-04 landed")
-    assert "2013-04 landed" in said
-    done = demo(folder)
-    assert done.returncode == 0, done.stderr
-    assert "2013-01 landed" not in done.stderr  # it did not begin from the beginning
-    (folder / "shown.txt").write_text(done.stdout)
-    return folder
+    return shared_demo_home(shared)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +45,10 @@ def report(home: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def again(home: Path, report: dict[str, Any]) -> dict[str, Any]:
+def again(shared: Path, home: Path, report: dict[str, Any]) -> dict[str, Any]:
     """What the same demo answers when it is called once more."""
-    done = demo(home, "--json")
+    with alone(shared):
+        done = demo(home, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -31,6 +31,7 @@ SERVICES = {
     "metrics": ("tracking.metrics", "treadle.systems.train.tracking.metrics"),
     "models": ("registry.models", "treadle.systems.train.registry.service"),
     "monitors": ("monitors", "treadle.systems.monitor.service"),
+    "overview": ("overviews", "treadle.loops.overview.service"),
     "packages": ("registry.packages", "treadle.loops.release.packing"),
     "profiles": ("profiles", "treadle.systems.prepare.profiling.service"),
     "predictions": ("predictions", "treadle.systems.serve.predictions"),

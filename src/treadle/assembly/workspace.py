@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from treadle.loops.catalogue import Catalogue
     from treadle.loops.feedback import Feedback, LandedPredictions, Observed, TruthRules
     from treadle.loops.feedback.hindsight import Replays
+    from treadle.loops.overview import Overviews
     from treadle.loops.provenance import Provenance
     from treadle.loops.release import Release
     from treadle.loops.release.engines import Engines
@@ -425,6 +426,13 @@ class Workspace(Kernel):
         from treadle.loops.feedback import Feedback
 
         return Feedback(self.truth_rules, self.observed, self._tables, self.clock, self.new_id)
+
+    @cached_property
+    def overviews(self) -> Overviews:
+        """The loop at a glance."""
+        from treadle.loops.overview import Overviews
+
+        return Overviews(self.store, self.events, self.alerts, self.incidents, self.clock)
 
     @cached_property
     def watching(self) -> Watching:

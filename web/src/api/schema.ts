@@ -493,6 +493,16 @@ export interface components {
             /** @enum {unknown} */
             verdict: "different" | "identical" | "identical-bytes";
         };
+        Concern: {
+            id: string;
+            since: string;
+            /** @enum {unknown} */
+            state: "waits" | "wrong";
+            subject: string;
+            /** @enum {unknown} */
+            system: "collect" | "design" | "features" | "labels" | "monitor" | "prepare" | "serve" | "train";
+            what: string;
+        };
         Consequence: {
             id: string;
             kind: string;
@@ -1165,6 +1175,10 @@ export interface components {
             run: string | null;
             source: string;
             state: string;
+        };
+        Flow: {
+            count: number;
+            what: string;
         };
         FolderNamed: {
             is_deep?: boolean;
@@ -1934,6 +1948,20 @@ export interface components {
             until: string;
             version: number;
             view: string;
+        };
+        Overview: {
+            concerns: components["schemas"]["Concern"][];
+            decided: number;
+            failed: number;
+            more_concerns: number;
+            runs: number;
+            since: string;
+            systems: components["schemas"]["SystemSheet"][];
+            until: string;
+        };
+        OverviewOf: {
+            buckets?: number;
+            hours?: number;
         };
         PageChannel: {
             channel: string;
@@ -3046,6 +3074,15 @@ export interface components {
             impact: number | null;
             z: number;
         };
+        SystemSheet: {
+            flow: components["schemas"]["Flow"][];
+            last_at: string | null;
+            /** @enum {unknown} */
+            name: "collect" | "design" | "features" | "labels" | "monitor" | "prepare" | "serve" | "train";
+            series: number[];
+            /** @enum {unknown} */
+            state: "quiet" | "waits" | "well" | "wrong";
+        };
         TableCleanUp: {
             condemned: number;
             condemned_bytes: number;
@@ -4103,6 +4140,10 @@ export interface components {
             "monitors.windows": {
                 answer: components["schemas"]["MonitorWindow"][];
                 request: components["schemas"]["ListWindows"];
+            };
+            "overview.get": {
+                answer: components["schemas"]["Overview"];
+                request: components["schemas"]["OverviewOf"];
             };
             "packages.make": {
                 answer: components["schemas"]["ModelVersion"];

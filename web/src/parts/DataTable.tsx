@@ -135,11 +135,15 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
                     className={byName.get(header.column.id)?.right ? "right" : undefined}
                     aria-sort={way === "asc" ? "ascending" : way === "desc" ? "descending" : "none"}
                   >
-                    <button type="button" onClick={header.column.getToggleSortingHandler()}>
-                      {byName.get(header.column.id)?.title ?? header.column.id}
-                      {way === "asc" && <ArrowUp size={12} aria-hidden />}
-                      {way === "desc" && <ArrowDown size={12} aria-hidden />}
-                    </button>
+                    {byName.get(header.column.id)?.title === "" ? (
+                      <span className="unseen">{header.column.id}</span>
+                    ) : (
+                      <button type="button" onClick={header.column.getToggleSortingHandler()}>
+                        {byName.get(header.column.id)?.title ?? header.column.id}
+                        {way === "asc" && <ArrowUp size={12} aria-hidden />}
+                        {way === "desc" && <ArrowDown size={12} aria-hidden />}
+                      </button>
+                    )}
                   </th>
                 );
               })}

@@ -49,7 +49,7 @@ function Inside() {
         <ActionIcon className="shell-burger" variant="subtle" color="gray" onClick={() => open(true)} aria-label="Open the navigation">
           <Burger size={18} />
         </ActionIcon>
-        <button type="button" className="shell-find" onClick={openPalette} aria-label="Search and go">
+        <button type="button" className="shell-find" onClick={openPalette}>
           <Search size={15} aria-hidden />
           <span>Search, go, do…</span>
           <kbd>{navigator.platform.startsWith("Mac") ? "⌘K" : "Ctrl K"}</kbd>

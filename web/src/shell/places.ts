@@ -1,7 +1,7 @@
 /** The places of the application: what stands in the navigation, and how one goes there by keys. */
 
 import {
-  Activity, Boxes, ChartNoAxesCombined, Database, FlaskConical, GitBranch, Home, Play, Radio, Settings, Tags, Waypoints, Workflow,
+  Activity, Boxes, ChartNoAxesCombined, Database, FlaskConical, GitBranch, Home, Play, Radio, Settings, Waypoints, Workflow,
 } from "lucide-react";
 
 export interface Place {
@@ -21,7 +21,6 @@ export const PLACES: { group: string; places: Place[] }[] = [
     places: [
       { to: "/datasets", label: "Datasets", key: "d", icon: Database, answers: "What data is there, is it good, what changed?" },
       { to: "/features", label: "Features", key: "f", icon: Boxes, answers: "Which features are there, how fresh, who uses them?" },
-      { to: "/labels", label: "Labels", key: "l", icon: Tags, answers: "What is labelled, and how far do people agree?" },
     ],
   },
   {

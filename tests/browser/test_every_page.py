@@ -9,6 +9,9 @@ from tests.browser.conftest import NARROW, WIDE, Looker
 PAGES = {
     "home": "/",
     "activity": "/activity",
+    "settings": "/settings",
+    "settings-notifications": "/settings?tab=notifications",
+    "settings-storage": "/settings?tab=storage",
 }
 """By the name of its picture, each page that needs no id of the store to be found."""
 

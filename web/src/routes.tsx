@@ -18,10 +18,12 @@ function page(path: string, load: () => Pages, name: string): AnyRoute {
 
 const home = () => import("./pages/home") as Pages;
 const activity = () => import("./pages/activity") as Pages;
+const settings = () => import("./pages/settings") as Pages;
 
 const tree = root.addChildren([
   page("/", home, "Home"),
   page("/activity", activity, "Activity"),
+  page("/settings", settings, "Settings"),
 ]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: "intent", scrollRestoration: true });

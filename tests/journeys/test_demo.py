@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import shlex
+import signal
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 
 import treadle as td
-from tests.demo_home import TREADLE, alone, demo, shared_demo_home, shared_folder
+from tests.demo_home import TREADLE, UNTIL, alone, demo, own_demo_home, shared_demo_home, shared_folder
 from treadle.loops.feedback.archive import dataset_of
 from treadle.systems.monitor.requests import ListAlerts, ListWindows
 from treadle.systems.train.registry.service import ModelNamed, VersionNamed
@@ -258,3 +263,34 @@ def test_a_day_outside_of_the_year_is_refused_before_anything_is_written(tmp_pat
     assert done.returncode != 0
     assert "cannot end" in done.stderr
     assert not (home / "treadle.db").exists()
+
+
+def test_at_a_terminal_the_demo_ends_with_an_address_that_opens_its_pages(shared, tmp_path):
+    home = own_demo_home(shared, tmp_path / "home")
+    parent, child = pty.openpty()
+    command = [*TREADLE, "demo", "--home", str(home), "--until", UNTIL]
+    with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, start_new_session=True) as process:
+        os.close(child)
+        said = ""
+        while "/open?code=" not in said or not said.endswith("\n"):
+            said += os.read(parent, 4096).decode()
+        link = re.findall(r"http://\S+/open\?code=\S+", said)[0]
+        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+            session = browser.get(link).url.join("/api/v1/session")
+            looked = browser.get(session).json()
+        process.send_signal(signal.SIGINT)
+        while said_last := _read(parent):
+            said += said_last
+    os.close(parent)
+
+    assert (looked["project"], looked["is_owner"]) == ("flights", True)
+    assert process.returncode == 0
+    assert said.rstrip().endswith("stopped")
+
+
+def _read(terminal: int) -> str:
+    """What is said next; nothing once nobody is at the other side."""
+    try:
+        return os.read(terminal, 4096).decode()
+    except OSError:
+        return ""

@@ -42,6 +42,12 @@ class Session:
         """Gives settings what a command's own options say of them; before the settings are first read."""
         self._flags |= flags
 
+    def reread(self) -> None:
+        """Reads the settings anew when they are next asked for, and opens what they name anew."""
+        self.close()
+        for name in ("settings", "workspace", "client"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def settings(self) -> Settings:
         """The settings, read when a command first asks for them."""

@@ -22,6 +22,8 @@ from typing import Annotated, Any
 
 import treadle
 from treadle import assembly
+from treadle.faces.api.server import AddressTaken
+from treadle.faces.cli.commands.serving import up
 from treadle.faces.cli.demonstrating import Watched
 from treadle.faces.cli.rendering import Paper, duration
 from treadle.faces.cli.session import Session
@@ -64,12 +66,15 @@ def demo(
     *,
     fresh: Annotated[bool, "begin anew: delete what an earlier demo left in this home"] = False,
     until: Annotated[str | None, "end the year on this day (2013-05-13) instead of its last"] = None,
-) -> None:
+    no_look: Annotated[bool, "end when the year is over, and do not serve its pages"] = False,
+) -> int:
     """Flights land month by month, contracts refuse what is dirty, a model is trained, registered and served over HTTP,
     every flight is predicted before it leaves, the truth follows, drift is noticed, and what that starts is decided.
 
     Takes about a minute on two cores. Run again it answers from what is known; interrupted, it goes on where it was.
     Everything lies in the home (default: treadle-demo): the store, report.html and report.json.
+
+    At a terminal it then serves its pages, as `treadle up` does, until Ctrl-C; elsewhere it says how that is done.
     """
     began = time.monotonic()
     _require_libraries()
@@ -95,6 +100,21 @@ def demo(
         "try": commands(facts, home, found.project),
     }
     session.out.show(answer, lambda paper: _draw(paper, answer))
+    if session.out.as_json:
+        return 0
+    command, is_served = _serving(home, found.project), session.out.stdout.isatty() and not no_look
+    session.out.show({}, lambda paper: _draw_looking(paper, command, is_served=is_served))
+    return _serve(session, home, found.project) if is_served else 0
+
+
+def _serve(session: Session, home: Path, project: str) -> int:
+    """What `treadle up` does in the home; on a free port where the usual one is taken."""
+    session.override(home=str(home), project=project)
+    session.reread()
+    try:
+        return up(session)
+    except AddressTaken:
+        return up(session, port=0)
 
 
 def _live(session: Session, season: Any, workspace: assembly.Workspace, until: datetime | None) -> None:
@@ -324,6 +344,18 @@ def _draw(paper: Paper, answer: dict[str, Any]) -> None:
         for command, meaning in zip(answer["try"], meanings, strict=True):
             paper.line(f"# {meaning}", "dim")
             paper.console.print(command, soft_wrap=True)
+
+
+def _serving(home: Path, project: str) -> str:
+    """The command that serves the demo's pages, as it has to be typed in the working folder."""
+    return f"{_program()} up --home {shlex.quote(_typed(home))} --project {project}"
+
+
+def _draw_looking(paper: Paper, command: str, *, is_served: bool) -> None:
+    paper.title("Look at it" if is_served else "Look at it: this serves its pages, and prints the address to open")
+    if is_served:
+        paper.line("The pages follow, as `treadle up` serves them; Ctrl-C ends it. Later:", "dim")
+    paper.console.print(command, soft_wrap=True)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -141,7 +141,7 @@ def _start(session: Session, url: str, household: Household, front: MlflowFront)
 
     def draw(paper: Paper) -> None:
         paper.sheet(sheet)
-        paper.line(f"\nLook at it: {link}")
+        paper.console.print(f"\nLook at it: {link}", soft_wrap=True)
 
     session.out.show(answer, draw)
     session.out.stdout.flush()
@@ -159,7 +159,7 @@ def open_pages(
     if url is None:
         raise NotUp(f"No `treadle up` works in {home}.", fix="Start one: treadle up")
     link = _link(home, url)
-    session.out.show({"url": link}, lambda paper: paper.line(link))
+    session.out.show({"url": link}, lambda paper: paper.console.print(link, soft_wrap=True))
     if not show and not session.out.as_json:
         webbrowser.open(link)
     return 0

@@ -13,17 +13,18 @@ from pathlib import Path
 
 import polars as pl
 
-from tests.systems.train.search.filling import Made, fill
 from treadle.assembly import Workspace
 from treadle.ground.settings import load
 from treadle.loops.feedback.archive import dataset_of
 from treadle.systems.train.tracking.experiments import CreateExperiment
-from treadle.systems.train.tracking.requests import CreateRun, LogBatch
+from treadle.systems.train.tracking.records import Pair
+from treadle.systems.train.tracking.requests import CreateRun, LogBatch, UpdateRun
 
 PROJECT, ENDPOINT = "flights", "late-arrival"
 RUNS, SNAPSHOTS, PREDICTIONS = 10_000, 1_000, 1_000_000
 LONG_RUNS, POINTS = 50, 100_000
 _METRICS = [f"m{place}" for place in range(5)]
+_AT_ONCE = 1000
 _AFTER_TIME = 15
 """`pred_`, then ten letters of time: what follows may be changed, and the order of time stays."""
 
@@ -33,31 +34,37 @@ def seed(home: Path) -> None:
     demo = [sys.executable, "-m", "treadle.faces.cli.entry", "demo", "--home", str(home)]
     subprocess.run(demo, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with Workspace(load({"home": home, "project": PROJECT}, environ={}, folder=home), actor="bench") as workspace:
-        _runs(workspace)
-        _long_runs(workspace)
-        _snapshots(workspace)
-        _predictions(workspace)
+        fill_up(workspace)
+
+
+def fill_up(workspace: Workspace) -> None:
+    """What comes on top of the demo's year."""
+    _long_runs(workspace)
+    _runs(workspace)
+    _snapshots(workspace)
+    _predictions(workspace)
 
 
 def _runs(workspace: Workspace) -> None:
+    """Runs as a client logs them, each with five metrics and five parameters."""
     rng = random.Random(1)
+    runs, caller = workspace.tracking.runs, workspace.caller
     workspace.tracking.experiments.begin(PROJECT)
-    made = [
-        Made(
-            number=number,
-            experiment=0,
-            start_ms=1_700_000_000_000 + number * 60_000,
-            metrics={name: rng.random() for name in _METRICS},
-            params={f"p{place}": f"v{rng.randrange(10)}" for place in range(5)},
-            tags={
-                "mlflow.user": rng.choice(("ann", "bob")),
-                "mlflow.runName": f"run-{number}",
-                "model": rng.choice("ab"),
-            },
+    for number in range(RUNS):
+        start = 1_700_000_000_000 + number * 60_000
+        made = runs.create(
+            caller, CreateRun(experiment="0", name=f"run-{number}", user_id=rng.choice("ab"), start_ms=start)
         )
-        for number in range(1, RUNS + 1)
-    ]
-    fill(workspace.store, made, _METRICS, PROJECT)
+        batch = LogBatch(
+            run=made.run,
+            keys=_METRICS,
+            values=[rng.random() for _ in _METRICS],
+            steps=[0] * len(_METRICS),
+            times_ms=[start] * len(_METRICS),
+            params=[Pair(key=f"p{place}", value=f"v{rng.randrange(10)}") for place in range(5)],
+        )
+        runs.log(caller, batch)
+        runs.update(caller, UpdateRun(run=made.run, status="FINISHED", end_ms=start + 30_000))
 
 
 def _long_runs(workspace: Workspace) -> None:
@@ -65,15 +72,15 @@ def _long_runs(workspace: Workspace) -> None:
     rng = random.Random(3)
     tracking, caller = workspace.tracking, workspace.caller
     experiment = tracking.experiments.create(caller, CreateExperiment(name="curves"))
-    steps = list(range(POINTS))
     for number in range(LONG_RUNS):
         run = tracking.runs.create(caller, CreateRun(experiment=str(experiment.number), name=f"curve-{number}"))
         speed = rng.uniform(2e3, 2e4)
-        values = [math.exp(-step / speed) + rng.gauss(0, 0.02) for step in steps]
-        batch = LogBatch(
-            run=run.run, keys=["loss"] * POINTS, values=values, steps=steps, times_ms=[step * 10 for step in steps]
-        )
-        tracking.runs.log(caller, batch)
+        for first in range(0, POINTS, _AT_ONCE):
+            steps = list(range(first, first + _AT_ONCE))
+            values: list[float | None] = [math.exp(-step / speed) + rng.gauss(0, 0.02) for step in steps]
+            times = [step * 10 for step in steps]
+            batch = LogBatch(run=run.run, keys=["loss"] * _AT_ONCE, values=values, steps=steps, times_ms=times)
+            tracking.runs.log(caller, batch)
 
 
 def _snapshots(workspace: Workspace) -> None:

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import NARROW, WIDE, Looker
+from tests.browser.conftest import NARROW, WIDE, House, Looker
 
 PAGES = {
     "home": "/",
+    "runs": "/runs",
+    "run": "/runs/{run}",
+    "models": "/models",
+    "model": "/models/late-arrival",
+    "version": "/models/late-arrival/1",
+    "version-card": "/models/late-arrival/1?tab=card",
+    "endpoints": "/endpoints",
+    "endpoint": "/endpoints/late-arrival",
     "activity": "/activity",
     "settings": "/settings",
     "settings-notifications": "/settings?tab=notifications",
     "settings-storage": "/settings?tab=storage",
 }
-"""By the name of its picture, each page that needs no id of the store to be found."""
+"""By the name of its picture, each page with the ids of this store left open."""
+
+
+def address(house: House, path: str) -> str:
+    """The path with ids of things that are in the store."""
+    if "{run}" in path:
+        return path.format(run=house.ask("runs.list", kind="pipeline", limit=1)["items"][0]["id"])
+    if "{prediction}" in path:
+        found = house.ask("predictions.list", endpoint="late-arrival", limit=1)
+        return path.format(prediction=found["items"][0]["prediction_id"])
+    if "{alert}" in path:
+        return path.format(alert=house.ask("alerts.list", limit=1)[0]["id"])
+    return path
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_stands_for_everybody_in_both_schemes_and_at_both_widths(looker: Looker, name: str) -> None:
-    page = looker.visit(PAGES[name])
+    page = looker.visit(address(looker.house, PAGES[name]))
 
     assert page.locator("[role=alert]").all_text_contents() == []
     looker.picture(name)

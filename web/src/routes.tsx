@@ -17,11 +17,21 @@ function page(path: string, load: () => Pages, name: string): AnyRoute {
 }
 
 const home = () => import("./pages/home") as Pages;
+const runs = () => import("./pages/runs") as Pages;
+const models = () => import("./pages/models") as Pages;
+const endpoints = () => import("./pages/endpoints") as Pages;
 const activity = () => import("./pages/activity") as Pages;
 const settings = () => import("./pages/settings") as Pages;
 
 const tree = root.addChildren([
   page("/", home, "Home"),
+  page("/runs", runs, "Runs"),
+  page("/runs/$run", runs, "Run"),
+  page("/models", models, "Models"),
+  page("/models/$model", models, "Model"),
+  page("/models/$model/$version", models, "Version"),
+  page("/endpoints", endpoints, "Endpoints"),
+  page("/endpoints/$endpoint", endpoints, "Endpoint"),
   page("/activity", activity, "Activity"),
   page("/settings", settings, "Settings"),
 ]);

@@ -1,0 +1,3 @@
+export { Model } from "./Model";
+export { Models } from "./Models";
+export { Version } from "./Version";

@@ -1,0 +1,2 @@
+export { Run } from "./Run";
+export { Runs } from "./Runs";

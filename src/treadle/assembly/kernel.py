@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from treadle.kernel.artifacts.service import Artifacts
     from treadle.kernel.catalog import EvidenceRows, Refs
     from treadle.kernel.catalog.service import Runs
+    from treadle.kernel.engine.pipeline_service import Pipelines
     from treadle.kernel.engine.ports import Executor
+    from treadle.kernel.engine.run_service import RunControl
     from treadle.kernel.engine.scheduler import Scheduler
     from treadle.kernel.engine.service import Engine
     from treadle.kernel.engine.session import Session
@@ -36,6 +38,8 @@ T = TypeVar("T")
 
 _OPENER = "treadle.assembly:current_engine"
 """How a runner finds its engine."""
+ONLOOKER = "treadle.assembly:onlooking_engine"
+"""How a process that changes nothing finds its engine: a planner, or one that makes a recorded run again."""
 
 _EXECUTORS = {"in-process": "inprocess", "pool": "pool", "ray": "ray"}
 """The setting's words -> the engine's names."""
@@ -206,6 +210,22 @@ class Kernel:
         from treadle.kernel.engine.trigger_service import Triggers
 
         return Triggers(self.engine)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        """Pipelines that are published or have run, and runs of published code."""
+        from treadle.kernel.engine.pipeline_service import Pipelines
+        from treadle.kernel.engine.plan_process import PlanProcess
+
+        code = self.home.absolute() / "code"
+        return Pipelines(self.engine, PlanProcess(self.engine, ONLOOKER, folder=code, environment=self.environment()))
+
+    @cached_property
+    def run_control(self) -> RunControl:
+        """What is done to runs from outside of their process."""
+        from treadle.kernel.engine.run_service import RunControl
+
+        return RunControl(self.engine)
 
     def environment(self) -> dict[str, str]:
         """The variables by which another process of this host opens the same workspace."""

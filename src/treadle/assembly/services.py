@@ -34,6 +34,7 @@ SERVICES = {
     "overview": ("overviews", "treadle.loops.overview.service"),
     "packages": ("registry.packages", "treadle.loops.release.packing"),
     "profiles": ("profiles", "treadle.systems.prepare.profiling.service"),
+    "pipelines": ("pipelines", "treadle.kernel.engine.pipeline_service"),
     "predictions": ("predictions", "treadle.systems.serve.predictions"),
     "provenance": ("provenance", "treadle.loops.provenance.service"),
     "quarantine": ("quarantine", "treadle.systems.prepare.quarantine"),
@@ -79,6 +80,7 @@ FURTHER = {
         ("training_sets", "treadle.systems.features.training_sets"),
         ("feature_queries", "treadle.systems.features.in_sql.service"),
     ),
+    "runs": (("run_control", "treadle.kernel.engine.run_service"),),
     "releases": (("release", "treadle.loops.release.service"),),
 }
 """Parts that do more verbs of a noun, and the modules that declare those."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from treadle.assembly.kernel import Kernel
+from treadle.assembly.kernel import ONLOOKER, Kernel
 from treadle.assembly.services import place_of, places
 from treadle.ground.memo import cached_property
 
@@ -59,9 +59,6 @@ if TYPE_CHECKING:
     from treadle.systems.prepare.profiling.making import ProfileMaker
     from treadle.systems.prepare.profiling.service import Profiles
     from treadle.systems.serve import Endpoints, Predictions, PredictionShipper, ServerProcess, Traffic
-
-_ONLOOKER = "treadle.assembly:onlooking_engine"
-"""How a process that makes a recorded run again finds its engine."""
 
 
 class Workspace(Kernel):
@@ -503,7 +500,7 @@ class Workspace(Kernel):
 
         again = RerunProcess(
             self.engine,
-            _ONLOOKER,
+            ONLOOKER,
             folder=self.home.absolute() / "code",
             project_root=self.settings.project_root,
             environment=self.environment(),

@@ -55,6 +55,11 @@ NOUNS = (
     Entry("runs count", "searching:count", "how many tracked runs a filter finds, and by value"),
     Entry("runs waiting", "running:waiting", "runs that wait for an approval, an event or a time"),
     Entry("runs answer", "running:answer", "answer a run that waits for an approval"),
+    Entry("runs resume", "running:go_on", "have `treadle up` go on with a run, with the published code"),
+    Entry("pipelines list", "pipelines:list_all", "every pipeline, how it ran last, what is due"),
+    Entry("pipelines show", "pipelines:show", "one pipeline: what is live of it, its newest runs"),
+    Entry("pipelines plan", "pipelines:plan", "what a run of the published code would do, and why"),
+    Entry("pipelines run", "pipelines:run", "have `treadle up` run the published code"),
     Entry("datasets list", "datasets:list_all", "every dataset with its newest snapshot"),
     Entry("datasets show", "datasets:show", "one snapshot, now or at any time"),
     Entry("datasets history", "datasets:history", "every snapshot, the newest first"),
@@ -175,6 +180,8 @@ NOUNS = (
     Entry("canaries stop", "canaries:stop", "roll it back by hand"),
     Entry("triggers list", "triggers:list_all", "what starts pipelines by itself"),
     Entry("triggers show", "triggers:show", "one pipeline: its limits, and what was started and refused"),
+    Entry("triggers pause", "triggers:pause", "let nothing start a pipeline by itself for a while"),
+    Entry("triggers resume", "triggers:resume", "let a paused pipeline start by itself again"),
     Entry("triggers fire", "triggers:fire", "start a published pipeline by hand, within its limits"),
     Entry("releases list", "releases:list_all", "versions on their way to an alias, the newest first"),
     Entry("releases show", "releases:show", "one release: its stage, and each decision with its evidence"),
@@ -222,6 +229,7 @@ ENTRIES = EVERY_DAY + NOUNS
 
 GROUPS = {
     "runs": "what ran, when, and how it ended",
+    "pipelines": "what can run, published or not",
     "datasets": "what has landed, as it was at any time",
     "sources": "where data comes from",
     "contracts": "what clean is",

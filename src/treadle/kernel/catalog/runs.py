@@ -55,12 +55,21 @@ class RunRows:
         project: str,
         *,
         kinds: Sequence[str] = ("pipeline",),
+        status: str | None = None,
+        name: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Page[Run]:
-        """Runs of these kinds that no other run holds, newest first. Cost: one walk of an index for each kind."""
-        values = {"project": project, "before": after or "~", "limit": limit + 1}
-        rows = [row for kind in kinds for row in reader.all(sql.top_runs, {**values, "kind": kind})]
+        """Runs of these kinds that no other run holds, newest first; of this status, and with this in their name.
+
+        Cost: one walk of an index for each kind, as far as the page; with a filter until the page is full.
+        """
+        values: dict[str, Any] = {"project": project, "before": after or "~", "limit": limit + 1}
+        statement = sql.top_runs
+        if status or name:
+            statement = sql.top_runs_like
+            values |= {"status": status or "", "name": f"%{_literally((name or '').lower())}%"}
+        rows = [row for kind in kinds for row in reader.all(statement, {**values, "kind": kind})]
         found = sorted(map(run_of, rows), key=lambda run: run.id, reverse=True)
         items = found[:limit]
         return Page(items=items, next=items[-1].id if len(found) > limit else None)
@@ -94,6 +103,11 @@ class RunRows:
             "params": canonical_json(params).decode(),
         }
         tx.put(sql.settle_run, values)
+
+
+def _literally(text: str) -> str:
+    """The text as `like` finds it, escaped by `!`."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def run_of(row: Row) -> Run:

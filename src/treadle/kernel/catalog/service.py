@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import msgspec
 
 from treadle.ground.clock import from_micros
-from treadle.kernel.catalog.records import Run
+from treadle.kernel.catalog.records import Direction, Run, RunStatus
 from treadle.kernel.catalog.runs import RunRows, sql
 from treadle.kernel.governance import Caller, verb
-from treadle.kernel.store import Reader, Store
+from treadle.kernel.store import Reader, Row, Store
 from treadle.kernel.vocabulary.pages import Page
 
 FOLLOW_EVERY_S = 0.5
@@ -19,6 +22,9 @@ _LATE_US = 10_000_000
 """Workers and driver say their times themselves; a chunk may come in so much later than one with a later time."""
 STARTED = ("pipeline", "tracking", "study")
 """The kinds of runs that somebody or a schedule started; acts and landings are parts of other stories."""
+_READABLE = ("text/utf-8", "value/json", "snapshot")
+"""The codecs whose bytes are text."""
+_LONGEST_TEXT = 4096
 _AT_WORK = ("queued", "running", "waiting")
 
 
@@ -26,11 +32,13 @@ _AT_WORK = ("queued", "running", "waiting")
 class ListRuns:
     """Runs that no other run holds, newest first: what people and schedules started, or one kind of runs.
 
-    kind: pipeline, tracking (of a tracking client), study, act, landing, …; without one the first three. `after` is a
-    page's `next`.
+    kind: pipeline, tracking (of a tracking client), study, act, landing, …; without one the first three. status: only
+    those that stand so. name: only those with this in their name, in whatever case. `after` is a page's `next`.
     """
 
     kind: str | None = None
+    status: RunStatus | None = None
+    name: str | None = None
     limit: int = 50
     after: str | None = None
 
@@ -48,6 +56,26 @@ class RunSheet:
 
     run: Run
     below: list[Run]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEdge:
+    """One use or one making of an artifact inside a run. producer: the run, snapshot, … that made it.
+
+    kind: of the artifact (frame, model, snapshot, value, …); meta: what is known of it, such as its rows; text: the
+    artifact itself where it is a short text or short JSON. is_gone: clean-up has taken the bytes.
+    """
+
+    run: str
+    direction: Direction
+    role: str
+    digest: str
+    producer: str | None
+    kind: str | None
+    size_bytes: int | None
+    meta: dict[str, Any]
+    text: str | None
+    is_gone: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +111,8 @@ class Runs:
                 reader,
                 caller.project,
                 kinds=STARTED if request.kind is None else (request.kind,),
+                status=request.status,
+                name=request.name,
                 after=request.after,
                 limit=min(max(request.limit, 1), 1000),
             )
@@ -94,6 +124,17 @@ class Runs:
             run = self._rows.get(reader, caller.project, request.run)
             inside = self._rows.children(reader, caller.project, run.root)
         return RunSheet(run=run, below=inside if run.id == run.root else _below(run, inside))
+
+    @verb("runs.edges", permission="run.read")
+    def edges(self, caller: Caller, request: RunNamed) -> Sequence[RunEdge]:
+        """What every run inside a run used and made, by run. Raises RunNotFound."""
+        with self._store.read() as reader:
+            run = self._rows.get(reader, caller.project, request.run)
+            chosen = self._inside(reader, run)
+            rows = reader.all(
+                sql.edges_of_root, {"project": caller.project, "root": run.root, "longest": _LONGEST_TEXT}
+            )
+        return [_edge(row) for row in rows if chosen is None or row[0] in chosen]
 
     @verb("runs.logs", permission="run.read", shape="stream")
     def logs(self, caller: Caller, request: RunLogs) -> Iterator[LogChunk]:
@@ -122,6 +163,22 @@ class Runs:
         if run.id == run.root:
             return None
         return {run.id, *(one.id for one in _below(run, self._rows.children(reader, run.project, run.root)))}
+
+
+def _edge(row: Row) -> RunEdge:
+    run, direction, role, digest, producer, kind, codec, size_bytes, meta, inline, condemned_at = row
+    return RunEdge(
+        run=run,
+        direction=direction,
+        role=role,
+        digest=digest,
+        producer=producer,
+        kind=kind,
+        size_bytes=size_bytes,
+        meta={} if meta is None else msgspec.json.decode(meta),
+        text=bytes(inline).decode() if inline is not None and codec in _READABLE else None,
+        is_gone=kind is None or condemned_at is not None,
+    )
 
 
 def _below(run: Run, inside: list[Run]) -> list[Run]:

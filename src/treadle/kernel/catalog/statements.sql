@@ -32,6 +32,20 @@ select project, id, kind, name, path, parent, root, status, attempt, epoch, key,
     recorded_at, started_at, ended_at, lease_owner, lease_until
 from run where project = :project and kind = :kind and parent is null and id < :before order by id desc limit :limit;
 
+-- name: top_runs_like
+select project, id, kind, name, path, parent, root, status, attempt, epoch, key, key_parts, code_digest, bundle_digest,
+    environment_digest, params, seed, now_at, actor, host, pid, caused_by, reused_from, notes, error, event_at,
+    recorded_at, started_at, ended_at, lease_owner, lease_until
+from run where project = :project and kind = :kind and parent is null and id < :before
+    and (:status = '' or status = :status) and lower(name) like :name escape '!' order by id desc limit :limit;
+
+-- name: edges_of_root
+select e.run, e.direction, e.role, e.digest, e.producer, a.kind, a.codec, a.size_bytes, a.meta,
+    case when a.size_bytes <= :longest then a.inline end, a.condemned_at
+from run r join edge e on e.project = r.project and e.run = r.id
+left join artifact a on a.project = e.project and a.digest = e.digest
+where r.project = :project and r.root = :root order by r.id, e.direction, e.role;
+
 -- name: runs_of_root
 select project, id, kind, name, path, parent, root, status, attempt, epoch, key, key_parts, code_digest, bundle_digest,
     environment_digest, params, seed, now_at, actor, host, pid, caused_by, reused_from, notes, error, event_at,

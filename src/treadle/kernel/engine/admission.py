@@ -67,7 +67,7 @@ def claim(
         values |= {"state": "refused", "reason": refused}
     elif window is not None:
         chosen = window.at(moment, cause)
-        values["params"] = as_text({**of_text(values["params"]), WINDOW: to_json(chosen)})
+        values["params"] = as_text({WINDOW: to_json(chosen), **of_text(values["params"])})
     if tx.execute(sql.claim_firing, values) == 0:
         return False
     if refused is None:

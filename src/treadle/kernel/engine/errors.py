@@ -5,6 +5,8 @@ TreadleError
 │   ├── HandleUsedAsValue       a step's result was used as if it were the value
 │   ├── UnkeyableArgument       an argument has no identity that a cache key could rest on
 │   ├── InvalidStep             a decorator's options contradict each other
+│   ├── ParametersWrong         a run was asked for with parameters that its pipeline does not take
+│   ├── CodeUnusable            the published code does not come as far as its pipeline
 │   ├── InvalidSchedule         a cron expression or zone that nobody can follow
 │   └── UnserialisableResult    a step returned something that cannot be kept
 ├── Conflict
@@ -13,7 +15,8 @@ TreadleError
 │   └── RunIsHeld               a live process is still working on this run
 ├── NotFound
 │   ├── RunNotFound
-│   └── PipelineNotFound
+│   ├── PipelineNotFound
+│   └── WaitNotFound            nothing waits under that id
 ├── Unavailable
 │   └── SlotsTaken              a concurrency limit is full (internal: the engine waits)
 ├── StepFailed                  a step's body raised; the traceback is part of the message
@@ -43,6 +46,14 @@ class InvalidStep(InvalidInput):
     code = "engine.invalid_step"
 
 
+class ParametersWrong(InvalidInput):
+    code = "engine.parameters_wrong"
+
+
+class CodeUnusable(InvalidInput):
+    code = "engine.code_unusable"
+
+
 class InvalidSchedule(InvalidInput):
     code = "engine.invalid_schedule"
 
@@ -69,6 +80,10 @@ class RunNotFound(NotFound):
 
 class PipelineNotFound(NotFound):
     code = "engine.pipeline_not_found"
+
+
+class WaitNotFound(NotFound):
+    code = "engine.wait_not_found"
 
 
 class SlotsTaken(Unavailable):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from treadle.ground.errors import Conflict
 from treadle.kernel.engine.errors import RunIsHeld, RunNotFound
 from treadle.kernel.engine.journal import Journal, of_text, sql, this_host
 from treadle.kernel.store import Store, Transaction
@@ -97,10 +98,14 @@ def until(now: int, lease_s: float = LEASE_S) -> int:
     return now + int(lease_s * 1_000_000)
 
 
-def take_over(store: Store, project: str, held: Held, now: int, lease_s: float = LEASE_S) -> int:
-    """Makes this process the holder; answers the new epoch. Raises RunIsHeld while a live process holds the run."""
-    if held.status == "running" and is_alive(held, now):
-        raise _is_held(held)
+def take_over(
+    store: Store, project: str, held: Held, now: int, lease_s: float = LEASE_S, *, firing: str | None = None
+) -> int:
+    """Makes this process the holder; answers the new epoch. Raises RunIsHeld while a live process holds the run.
+
+    firing: the one that asked for it; it is started in the same commit. Raises Conflict when it was started before.
+    """
+    check_free(held, now)
     values = {
         "project": project,
         "id": held.id,
@@ -114,12 +119,26 @@ def take_over(store: Store, project: str, held: Held, now: int, lease_s: float =
     def work(tx: Transaction) -> int:
         taken = tx.execute(sql.take_over, values)
         if taken == 1:  # else they are the winner's steps
+            if firing is not None:
+                start_firing(tx, project, firing, held.id)
             tx.put(sql.interrupt_steps, {"project": project, "root": held.id, "at": now})
         return taken
 
     if store.write(work) != 1:
         raise _is_held(held)
     return held.epoch + 1
+
+
+def check_free(held: Held, now: int) -> None:
+    """Raises RunIsHeld while a live process works on the run."""
+    if held.status == "running" and is_alive(held, now):
+        raise _is_held(held)
+
+
+def start_firing(tx: Transaction, project: str, firing: str, run: str) -> None:
+    """Makes a firing that of a run. Raises Conflict when another process has started it."""
+    if tx.execute(sql.start_firing, {"project": project, "id": firing, "run": run}) != 1:
+        raise Conflict(f"The firing {firing} was started by another process.", firing=firing)
 
 
 def is_alive(held: Held, now: int) -> bool:

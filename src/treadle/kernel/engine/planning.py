@@ -31,13 +31,17 @@ Verdict = Literal["reuse", "run", "depends", "act", "wait"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """One step of a plan. `why` is in words; `reused_from` is the run whose result would be taken."""
+    """One step of a plan. `why` is in words; `reused_from` is the run whose result would be taken.
+
+    needs: the paths of the steps and acts whose results it is given.
+    """
 
     path: str
     verdict: Verdict
     why: tuple[str, ...] = ()
     reused_from: str | None = None
     key: str | None = None
+    needs: tuple[str, ...] = ()
 
     def line(self) -> str:
         """`run    retrain/fit: helper `tidy` in prep.py changed`."""
@@ -127,7 +131,9 @@ class PlanDriver(RunDriver):
         makes: Callable[[Transaction, str], Mapping[str, str]] | None = None,
     ) -> Any:
         path = self.places.next(name)
-        self.plan.steps.append(PlannedStep(path=path, verdict="act", why=("happens once, when the run gets there",)))
+        needs = tuple(sorted({handle._path for handle in handles_in(inputs.values())}))
+        why = ("happens once, when the run gets there",)
+        self.plan.steps.append(PlannedStep(path=path, verdict="act", why=why, needs=needs))
         return preview() if preview is not None else Handle(self, path)
 
     def wait_until(self, kind: str, subject: str, request: Any, *, due_at: int | None, position: int | None) -> Any:
@@ -145,22 +151,25 @@ class PlanDriver(RunDriver):
         raise NeedsValue(f"from here the body needs the value of {handle._path}, which is not known before it has run")
 
     def _planned(self, call: Call) -> Handle:
-        unknown = sorted({handle._path for handle in handles_in(call.arguments.values()) if is_pending(handle)})
+        given = list(handles_in(call.arguments.values()))
+        needs = tuple(sorted({handle._path for handle in given}))
+        unknown = sorted({handle._path for handle in given if is_pending(handle)})
         if unknown:
             why = tuple(f"depends on {path}" for path in unknown[:3]) + (
                 (f"and {len(unknown) - 3} more",) if unknown[3:] else ()
             )
-            self.plan.steps.append(PlannedStep(path=call.path, verdict="depends", why=why))
+            self.plan.steps.append(PlannedStep(path=call.path, verdict="depends", why=why, needs=needs))
             return call.handle
         self.prepare(call)
         attempt = call.attempt
         assert attempt is not None
         if is_pending(call.handle):
             why = why_not_known(self.session, call.step, attempt)
-            self.plan.steps.append(PlannedStep(path=call.path, verdict="run", why=why, key=attempt.key))
+            self.plan.steps.append(PlannedStep(path=call.path, verdict="run", why=why, key=attempt.key, needs=needs))
         else:
             maker = call.handle._reused_from
-            self.plan.steps.append(PlannedStep(path=call.path, verdict="reuse", reused_from=maker, key=attempt.key))
+            planned = PlannedStep(path=call.path, verdict="reuse", reused_from=maker, key=attempt.key, needs=needs)
+            self.plan.steps.append(planned)
         return call.handle
 
 

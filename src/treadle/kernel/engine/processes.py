@@ -9,7 +9,7 @@ from pathlib import Path
 
 from treadle.kernel.catalog.artifacts import ArtifactRows
 from treadle.kernel.engine.code_store import unpacked
-from treadle.kernel.engine.publishing import get_publication
+from treadle.kernel.engine.publishing import Publication, get_publication
 from treadle.kernel.engine.scheduler import Firing
 from treadle.kernel.engine.service import Engine
 
@@ -43,13 +43,10 @@ class Processes:
         return self._popen(publication, ["--resume", run, "--publication", publication])
 
     def _popen(self, publication_id: str, arguments: list[str]) -> subprocess.Popen[bytes]:
-        engine = self._engine
-        with engine.store.read() as reader:
-            publication = get_publication(reader, engine.project, publication_id)
-            artifact = ArtifactRows().get(reader, engine.project, publication.bundle)
-        place = unpacked(artifact, engine.artifacts, str(self._folder))
-        paths = [str(place), *(each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each)]
-        environment = {**os.environ, **self._environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+        with self._engine.store.read() as reader:
+            publication = get_publication(reader, self._engine.project, publication_id)
+        place = unpacked_code(self._engine, self._engine.project, publication, self._folder)
+        environment = {**variables_for(place), **self._environment}
         command = [publication.interpreter, "-m", "treadle.kernel.engine.runner", "--open", self._opener, *arguments]
         with contextlib.ExitStack() as stack:
             output = None
@@ -66,3 +63,16 @@ class Processes:
                 stderr=output,
                 start_new_session=True,
             )
+
+
+def unpacked_code(engine: Engine, project: str, publication: Publication, folder: Path) -> Path:
+    """The folder with the published code, for a process to start in."""
+    with engine.store.read() as reader:
+        artifact = ArtifactRows().get(reader, project, publication.bundle)
+    return unpacked(artifact, engine.artifacts, str(folder))
+
+
+def variables_for(place: Path) -> dict[str, str]:
+    """The variables of this process, with the code at `place` first on the path of imports."""
+    paths = [str(place), *(each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}

@@ -16,6 +16,7 @@ from typing import Any
 
 from treadle.ground.clock import from_micros
 from treadle.ground.errors import Conflict, TreadleError
+from treadle.kernel.engine.asked import BY_HAND, Asked, asked_of
 from treadle.kernel.engine.errors import PipelineNotFound
 from treadle.kernel.engine.journal import sql
 from treadle.kernel.engine.leases import find
@@ -62,9 +63,20 @@ def fire(engine: Engine, firing_id: str) -> PipelineRun[Any]:
         firing = firing_of(row)
         publication = get_publication(reader, engine.project, firing.publication)
     pipeline = pipeline_of(publication.targets, firing.pipeline)
-    now = moment_of(engine, firing)
-    values = engine.arguments_of(pipeline, firing.params)
-    return engine.run(pipeline, values, now=now, caused_by=firing.caused_by or firing.id, firing=firing.id)
+    asked = asked_of(firing) or Asked(actor=engine.actor)
+    engine.actor = asked.actor
+    if asked.resumes is not None:
+        return engine.resume(asked.resumes, pipeline, from_step=asked.from_step, firing=firing.id)
+    return engine.run(
+        pipeline,
+        engine.arguments_of(pipeline, firing.params),
+        seed=asked.seed,
+        now=moment_of(engine, firing),
+        caused_by=firing.caused_by or firing.id,
+        firing=firing.id,
+        fresh=asked.fresh,
+        from_step=asked.from_step,
+    )
 
 
 def moment_of(engine: Engine, firing: Firing) -> datetime | None:
@@ -72,7 +84,7 @@ def moment_of(engine: Engine, firing: Firing) -> datetime | None:
 
     An alert about last week retrains as of the end of that week, however late somebody looks. None is the present.
     """
-    if firing.source.startswith(("schedule:", "hand:")):
+    if firing.source.startswith(("schedule:", BY_HAND)):
         return from_micros(firing.moment_at)
     event = None if firing.caused_by is None else engine.events.find(engine.project, firing.caused_by)
     return None if event is None else event.event_at

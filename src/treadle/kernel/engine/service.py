@@ -23,13 +23,14 @@ from treadle.kernel.artifacts.records import Artifact
 from treadle.kernel.engine import capture, leases
 from treadle.kernel.engine.code_refs import Bundler, CodeRefs
 from treadle.kernel.engine.context import current_driver
+from treadle.kernel.engine.control import Control, Wait
 from treadle.kernel.engine.driver import RunDriver, Suspended
 from treadle.kernel.engine.errors import LeaseLost, PipelineNotFound, RunCancelled, UnkeyableArgument
 from treadle.kernel.engine.execution import failure_of
 from treadle.kernel.engine.handles import Handle
 from treadle.kernel.engine.heartbeat import BEAT_S, Heartbeat, reason_of
 from treadle.kernel.engine.inputs import Used
-from treadle.kernel.engine.journal import Attempt, Fence, Journal, RunRow, as_text, of_text, sql
+from treadle.kernel.engine.journal import Attempt, Fence, Journal, RunRow, as_text
 from treadle.kernel.engine.pipelines import Pipeline, PipelineRun
 from treadle.kernel.engine.planning import DryArtifacts, Plan, plan
 from treadle.kernel.engine.ports import ArtifactStore, Executor
@@ -60,18 +61,6 @@ class Surroundings:
     bundle: Callable[[Pipeline[..., Any]], str | None] | None = None
     platform: Callable[[], str] = lambda: " ".join(os.uname()[i] for i in (0, 4))
     variables: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """What a run waits for: an approval, an event, a time. `id` is what `answer` takes; `run` the root run."""
-
-    id: str
-    run: str
-    kind: str
-    subject: str
-    request: dict[str, Any]
-    due_at: datetime | None
 
 
 class Engine:
@@ -168,10 +157,12 @@ class Engine:
         *,
         executor: str | None = None,
         from_step: str | None = None,
+        firing: str | None = None,
     ) -> PipelineRun[Any]:
         """Goes on with a run: its body runs again, what it has recorded is not. A finished run is only looked at again.
 
-        Raises RunNotFound, RunIsHeld while a live process works on it, PipelineNotFound for another pipeline's run.
+        firing: the one that asked for it. Raises RunNotFound, RunIsHeld while a live process works on it, Conflict for a
+        firing that is taken, PipelineNotFound for another pipeline's run.
         """
         held = leases.find(self.store, self.project, run_id)
         if held.kind != "pipeline" or held.root != held.id or held.name != pipeline.name:
@@ -182,7 +173,7 @@ class Engine:
             )
         arguments = self.arguments_of(pipeline, held.params)
         self._executor_of(pipeline, executor)  # what is wrong is found before the run is ours
-        epoch = leases.take_over(self.store, self.project, held, to_micros(self.clock()), self.lease_s)
+        epoch = leases.take_over(self.store, self.project, held, to_micros(self.clock()), self.lease_s, firing=firing)
         journal = self._journal(Fence(run_id, epoch))
         session = self._session(
             journal, pipeline, held.seed or 0, held.now_at or 0, executor, resumed=True, rerun_from=from_step
@@ -196,73 +187,41 @@ class Engine:
         self._journal(Fence(run_id, epoch)).close_run(run_id, "failed", failure=failure_of(error, held.name))
 
     def plan(
-        self, pipeline: Pipeline[..., Any], arguments: Mapping[str, Any], *, seed: int = 0, from_step: str | None = None
+        self,
+        pipeline: Pipeline[..., Any],
+        arguments: Mapping[str, Any],
+        *,
+        seed: int = 0,
+        now: datetime | None = None,
+        from_step: str | None = None,
     ) -> Plan:
-        """What a run with these arguments would do, and why. Runs no step and writes nothing."""
+        """What a run with these arguments would do, and why. Runs no step and writes nothing.
+
+        now: what `td.now()` says; by default the present.
+        """
         journal = self._journal(Fence("", 0))
-        session = self._session(journal, pipeline, seed, journal.now(), INPROCESS, rerun_from=from_step)
+        now_at = journal.now() if now is None else to_micros(now)
+        session = self._session(journal, pipeline, seed, now_at, INPROCESS, rerun_from=from_step)
         session.artifacts = DryArtifacts(self.artifacts)
         return plan(session, pipeline, arguments)
 
     def waits(self) -> list[Wait]:
         """What runs wait for and nobody has answered, the oldest first."""
-        with self.store.read() as reader:
-            rows = reader.all(sql.open_waits, {"project": self.project})
-        return [
-            Wait(
-                id=run,
-                run=root,
-                kind=kind,
-                subject=subject,
-                request=of_text(request) or {},
-                due_at=None if due_at is None else from_micros(due_at),
-            )
-            for run, root, kind, subject, request, due_at, _ in rows
-        ]
+        return self._control(self.actor).waits()
 
     def answer(self, run_id: str, answer: Any, *, actor: str | None = None) -> bool:
         """Answers the wait of that id (see `waits`): an approval, say. False when it was answered already.
 
         The run goes on when it is resumed, which a scheduler does by itself.
         """
-        values = {
-            "project": self.project,
-            "run": run_id,
-            "answer": as_text(to_json(answer)),
-            "actor": actor or self.actor,
-        }
-        at = to_micros(self.clock())
-
-        def work(tx: Transaction) -> bool:
-            if tx.execute(sql.answer_waiting, {**values, "at": at}) != 1:
-                return False
-            self.events.append(
-                tx, project=self.project, kind="wait.answered", subject=run_id, actor=actor or self.actor, body={}
-            )
-            return True
-
-        return self.store.write(work)
+        return self._control(actor or self.actor).answer(run_id, answer)
 
     def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """Asks a run to stop: nothing of it is committed from now on, and its workers end within a heartbeat.
 
         False when it had ended already. Raises RunNotFound.
         """
-        held = leases.find(self.store, self.project, run_id)
-        root = held.root
-        at = to_micros(self.clock())
-
-        def work(tx: Transaction) -> bool:
-            if tx.execute(sql.cancel_root, {"project": self.project, "id": root, "at": at}) != 1:
-                return False
-            tx.put(sql.cancel_steps, {"project": self.project, "root": root, "at": at})
-            body = {"run": root, "reason": reason}
-            self.events.append(
-                tx, project=self.project, kind="run.cancelled", subject=root, actor=self.actor, body=body
-            )
-            return True
-
-        return self.store.write(work)
+        return self._control(self.actor).cancel(run_id, reason=reason)
 
     def backfill(
         self, pipeline: Pipeline[..., Any], parameter: str, values: Iterable[Any], **arguments: Any
@@ -566,6 +525,9 @@ class Engine:
     ) -> None:
         used = [Used(role, value.digest, _producer_of(value)) for role, value in inputs.items()]
         journal.finish_alone(tx, row, self.artifacts.put(answer), used, at)
+
+    def _control(self, actor: str) -> Control:
+        return Control(self.store, self.events, self.clock, project=self.project, actor=actor)
 
     def _journal(self, fence: Fence) -> Journal:
         return Journal(

@@ -350,7 +350,38 @@ from run r join firing f on f.project = r.project and f.run = r.id
 where r.project = :project and r.status = 'running' and r.parent is null and r.lease_until < :at;
 
 -- name: publication_of_run
-select f.publication from firing f where f.project = :project and f.run = :run;
+select f.publication from firing f where f.project = :project and f.run = :run order by f.id desc limit 1;
+
+-- name: firing_of_run
+select id, source, fire_at, pipeline, publication, params, state, caused_by, run, claimed_by, claimed_at, moment_at,
+    reason from firing
+where project = :project and run = :run order by id;
+
+-- name: next_pipeline
+select min(name) from run
+where project = :project and kind = 'pipeline' and parent is null and name > :after;
+
+-- SQLite would walk all runs of pipelines by the index on kinds; by this one it reads one row.
+-- name: next_pipeline (sqlite)
+select min(name) from run indexed by ix_run_pipeline
+where project = :project and kind = 'pipeline' and parent is null and name > :after;
+
+-- name: newest_of_pipeline
+select id, status, actor, caused_by, now_at, recorded_at, started_at, ended_at from run
+where project = :project and kind = 'pipeline' and parent is null and name = :pipeline
+order by id desc limit :limit;
+
+-- name: runs_caused_by
+select id, status, name, recorded_at from run where project = :project and caused_by = :cause order by id limit 100;
+
+-- name: pass_schedule
+update schedule set next_at = :next_at
+where project = :project and pipeline = :pipeline and cron = :cron and timezone = :timezone;
+
+-- What counts goes on counting from where it stood: what came meanwhile is still there to be learnt from.
+-- name: pass_triggers
+update trigger set position = :position
+where project = :project and pipeline = :pipeline and counts is null and position < :position;
 
 -- name: top_statuses
 select status, count(*) from run where project = :project and root = :root and id <> :root group by status;

@@ -10,9 +10,11 @@ from typing import Any
 from treadle.ground.clock import from_micros, to_micros
 from treadle.ground.errors import NotFound
 from treadle.kernel.engine.admission import claim, policy_of, refusal
-from treadle.kernel.engine.journal import as_text, sql
+from treadle.kernel.engine.asked import BY_HAND, firing_values
+from treadle.kernel.engine.cron import parse
+from treadle.kernel.engine.journal import sql
 from treadle.kernel.engine.policies import Limits, Window
-from treadle.kernel.engine.publishing import get_publication
+from treadle.kernel.engine.publishing import Publication, get_publication
 from treadle.kernel.engine.scheduler import Firing, firing_of
 from treadle.kernel.engine.service import Engine
 from treadle.kernel.governance import Caller, verb
@@ -76,6 +78,13 @@ class FiringLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseTriggers:
+    """All schedules and triggers of a pipeline."""
+
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSheet:
     """All that starts a pipeline. refused_now: why a start at this moment would be refused; None where it would not."""
 
@@ -97,23 +106,23 @@ class Triggers:
     def list(self, caller: Caller) -> Sequence[TriggerLine]:
         """Every schedule and trigger that is live, by pipeline."""
         with self._engine.store.read() as reader:
-            return _lines(reader, caller.project)
+            return trigger_lines(reader, caller.project)
 
     @verb("triggers.get", permission="run.read")
     def get(self, caller: Caller, request: TriggerOf) -> TriggerSheet:
         """What starts a pipeline, its limits, and what they let through and refused, newest first. Raises TriggerNotFound."""
         project, now = caller.project, self._engine.clock()
         with self._engine.store.read() as reader:
-            _check(reader, project, request.pipeline)
+            check_published(reader, project, request.pipeline)
             limits, window = policy_of(reader, project, request.pipeline)
             values = {"project": project, "pipeline": request.pipeline, "limit": request.firings}
             return TriggerSheet(
                 pipeline=request.pipeline,
-                triggers=[line for line in _lines(reader, project) if line.pipeline == request.pipeline],
+                triggers=[line for line in trigger_lines(reader, project) if line.pipeline == request.pipeline],
                 limits=limits,
                 window=window,
                 refused_now=refusal(reader, project, request.pipeline, limits, now, now),
-                firings=[_firing(firing_of(row)) for row in reader.all(sql.firings_of, values)],
+                firings=[firing_line(firing_of(row)) for row in reader.all(sql.firings_of, values)],
             )
 
     @verb("triggers.fire", permission="run.start", event="trigger.fired")
@@ -124,26 +133,12 @@ class Triggers:
         """
         engine, project = self._engine, caller.project
         at = engine.clock()
-        moment = to_micros(request.now or at)
 
         def work(tx: Transaction) -> dict[str, Any]:
-            publication = _check(tx, project, request.pipeline)
-            values: dict[str, Any] = {
-                "project": project,
-                "source": f"hand:{request.pipeline}",
-                "fire_at": to_micros(at),
-                "id": engine.new_id("fire"),
-                "pipeline": request.pipeline,
-                "publication": publication,
-                "params": as_text({}),
-                "state": "claimed",
-                "caused_by": None,
-                "claimed_by": None,
-                "claimed_at": 0,
-                "moment_at": moment,
-                "reason": None,
-                "at": to_micros(at),
-            }
+            publication = check_published(tx, project, request.pipeline).id
+            values = firing_values(
+                engine, project, BY_HAND + request.pipeline, request.pipeline, publication, moment=request.now
+            )
             reason = request.reason or f"by hand of {caller.actor}"
             if request.ignore_limits:
                 reason += ", whatever its limits say"
@@ -153,11 +148,60 @@ class Triggers:
             return values
 
         values = engine.store.write(work)
-        return _firing(firing_of([values.get(name) for name in Firing.__slots__]))
+        return firing_line(firing_of([values.get(name) for name in Firing.__slots__]))
+
+    @verb("triggers.pause", permission="code.run", event="trigger.paused")
+    def pause(self, caller: Caller, request: PauseTriggers) -> Sequence[TriggerLine]:
+        """Lets nothing start a pipeline by itself until it is resumed; by hand it still starts. Raises TriggerNotFound."""
+        return self._set_paused(caller, request.pipeline, is_paused=True)
+
+    @verb("triggers.resume", permission="code.run", event="trigger.resumed")
+    def resume(self, caller: Caller, request: PauseTriggers) -> Sequence[TriggerLine]:
+        """Lets a paused pipeline start by itself again, from now on: what fell due meanwhile is passed over.
+
+        A trigger that counts has counted on. Raises TriggerNotFound.
+        """
+        return self._set_paused(caller, request.pipeline, is_paused=False)
+
+    def _set_paused(self, caller: Caller, pipeline: str, *, is_paused: bool) -> Sequence[TriggerLine]:
+        engine, of = self._engine, {"project": caller.project, "pipeline": pipeline}
+        now = engine.clock()
+        position = engine.events.head(caller.project)[0]
+
+        def work(tx: Transaction) -> Sequence[TriggerLine]:
+            _is_there(tx, caller.project, pipeline)
+            paused_at = to_micros(now) if is_paused else None
+            tx.put(sql.pause_schedule, {**of, "paused_at": paused_at})
+            tx.put(sql.pause_trigger, {**of, "paused_at": paused_at})
+            if not is_paused:
+                tx.put(sql.pass_triggers, {**of, "position": position})
+                for line in trigger_lines(tx, caller.project):
+                    if line.pipeline == pipeline and line.kind == "schedule":
+                        key = {**of, "cron": line.when, "timezone": line.about}
+                        tx.put(
+                            sql.pass_schedule,
+                            {**key, "next_at": to_micros(parse(line.when, line.about).after(now))},
+                        )
+            kind = "trigger.paused" if is_paused else "trigger.resumed"
+            engine.events.append(
+                tx, project=caller.project, kind=kind, subject=f"pipeline/{pipeline}", actor=caller.actor, body={}
+            )
+            return [line for line in trigger_lines(tx, caller.project) if line.pipeline == pipeline]
+
+        return engine.store.write(work)
 
 
-def _check(reader: Reader, project: str, pipeline: str) -> str:
-    """The newest publication's id. Raises PublicationNotFound, TriggerNotFound."""
+def _is_there(tx: Transaction, project: str, pipeline: str) -> None:
+    if not any(line.pipeline == pipeline for line in trigger_lines(tx, project)):
+        raise TriggerNotFound(
+            f"Nothing starts the pipeline {pipeline!r} by itself.",
+            why="It has no schedule and no trigger that is live.",
+            fix="Give it one in its @td.pipeline, and publish it with: treadle publish",
+        )
+
+
+def check_published(reader: Reader, project: str, pipeline: str) -> Publication:
+    """The newest publication, which has the pipeline. Raises PublicationNotFound, TriggerNotFound."""
     newest = get_publication(reader, project)
     if pipeline not in newest.targets:
         raise TriggerNotFound(
@@ -165,10 +209,11 @@ def _check(reader: Reader, project: str, pipeline: str) -> str:
             why=f"The newest publication has: {', '.join(sorted(newest.targets)) or 'none'}.",
             fix="Publish it with: treadle publish",
         )
-    return newest.id
+    return newest
 
 
-def _lines(reader: Reader, project: str) -> list[TriggerLine]:
+def trigger_lines(reader: Reader, project: str) -> list[TriggerLine]:
+    """Every schedule and trigger that is live, by pipeline."""
     lines = []
     for pipeline, cron, timezone, publication, _, _, next_at, paused_at in reader.all(
         sql.schedules, {"project": project}
@@ -200,7 +245,8 @@ def _lines(reader: Reader, project: str) -> list[TriggerLine]:
     return sorted(lines, key=lambda line: (line.pipeline, line.kind, line.when))
 
 
-def _firing(firing: Firing) -> FiringLine:
+def firing_line(firing: Firing) -> FiringLine:
+    """A firing as verbs tell of it."""
     return FiringLine(
         id=firing.id,
         source=firing.source,

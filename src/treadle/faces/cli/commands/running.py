@@ -14,18 +14,11 @@ from treadle.faces.cli.rendering import Paper, cell, duration
 from treadle.faces.cli.session import Session
 from treadle.faces.cli.signatures import Option
 from treadle.faces.cli.targets import bind_parameters, find_pipeline
-from treadle.ground.errors import NotFound, TreadleError, did_you_mean
+from treadle.ground.errors import TreadleError
 from treadle.kernel.catalog import RunRows
 from treadle.kernel.engine.errors import PipelineNotFound
 from treadle.kernel.engine.handles import load
 from treadle.kernel.engine.pipelines import Pipeline, PipelineRun
-
-
-class WaitNotFound(NotFound):
-    """Nothing waits under that id."""
-
-    code = "cli.wait_not_found"
-
 
 _OWN_FOLDER = str(Path(assembly.__file__).parents[1])
 
@@ -110,15 +103,14 @@ def cancel(
     reason: Annotated[str, "why, for those who come later"] = "",
 ) -> None:
     """Asks a run to stop; its workers end within a heartbeat, and nothing of it is committed from now on."""
-    is_cancelled = session.workspace.engine.cancel(run, reason=reason)
-    answer = {"run": run, "is_cancelled": is_cancelled}
-    text = f"{run} is cancelled." if is_cancelled else f"{run} had ended already."
+    answer = session.client.runs.cancel(run=run, reason=reason)
+    text = f"{run} is cancelled." if answer.is_cancelled else f"{run} had ended already."
     session.out.show(answer, lambda paper: paper.line(text))
 
 
 def waiting(session: Session) -> None:
     """Runs that wait for an approval, an event or a time, the oldest first."""
-    found = session.workspace.engine.waits()
+    found = session.client.runs.waiting()
 
     def draw(paper: Paper) -> None:
         rows = [(one.id, one.kind, one.subject, one.due_at, cell(one.request)) for one in found]
@@ -135,17 +127,21 @@ def answer(
     said: Annotated[str, "the answer; JSON where it is JSON, else text; yes and no are true and false"],
 ) -> None:
     """Answers a run that waits for an approval. It goes on by itself while `treadle up` works, else with resume."""
-    engine = session.workspace.engine
-    known = {one.id: one for one in engine.waits()}
-    if wait not in known or not engine.answer(wait, read_said(said)):
-        raise WaitNotFound(
-            f"Nothing waits under {wait!r}.",
-            why=did_you_mean(wait, known) or "It was answered already, or never asked.",
-            fix="List what waits with: treadle runs waiting",
-        )
-    run = known[wait].run
-    text = f"{known[wait].subject} is answered. `treadle up` goes on with it, or: treadle resume {run}"
-    session.out.show({"wait": wait, "run": run, "answer": read_said(said)}, lambda paper: paper.line(text))
+    answered = session.client.runs.answer(wait=wait, answer=read_said(said))
+    text = f"{wait} is answered. `treadle up` goes on with it, or: treadle resume {answered.run}"
+    session.out.show(answered, lambda paper: paper.line(text))
+
+
+def go_on(
+    session: Session,
+    run: Annotated[str, "the run's id (run_…)"],
+    *,
+    from_step: FromStep = None,
+) -> None:
+    """Has `treadle up` go on with a run, with the code that was published last. Here and now goes on: treadle resume."""
+    firing = session.client.runs.resume(run=run, from_step=from_step)
+    text = f"{run} goes on with the next look of `treadle up` ({firing.id})."
+    session.out.show(firing, lambda paper: paper.line(text))
 
 
 def read_said(text: str) -> Any:

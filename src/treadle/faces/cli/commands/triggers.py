@@ -17,7 +17,10 @@ def list_all(session: Session) -> None:
     def draw(paper: Paper) -> None:
         paper.table(
             ("pipeline", "when", "in / about", "next", "counted"),
-            [(one.pipeline, _when(one), one.about, one.next_at or "", _counted(one)) for one in lines],
+            [
+                (one.pipeline, _when(one), one.about, "paused" if one.is_paused else one.next_at or "", _counted(one))
+                for one in lines
+            ],
             empty="Nothing starts by itself: give a pipeline a schedule or triggers, and publish it.",
         )
 
@@ -45,7 +48,10 @@ def show(
         paper.line()
         paper.table(
             ("when", "in / about", "next", "counted"),
-            [(_when(one), one.about, one.next_at or "", _counted(one)) for one in sheet.triggers],
+            [
+                (_when(one), one.about, "paused" if one.is_paused else one.next_at or "", _counted(one))
+                for one in sheet.triggers
+            ],
             empty="Nothing but a hand starts it.",
         )
         paper.line()
@@ -75,6 +81,18 @@ def fire(
             paper.line(f"{name} starts with the next look of `treadle up` ({firing.id}).")
 
     session.out.show(firing, draw)
+
+
+def pause(session: Session, name: Name) -> None:
+    """Lets nothing start a pipeline by itself until it is resumed; by hand it still starts."""
+    lines = session.client.triggers.pause(pipeline=name)
+    session.out.show(lines, lambda paper: paper.line(f"{name} is paused. Again: treadle triggers resume {name}"))
+
+
+def resume(session: Session, name: Name) -> None:
+    """Lets a paused pipeline start by itself again, from now on; what fell due meanwhile is passed over."""
+    lines = session.client.triggers.resume(pipeline=name)
+    session.out.show(lines, lambda paper: paper.line(f"{name} starts by itself again."))
 
 
 def _when(line: Any) -> str:

@@ -46,6 +46,14 @@ from run r join edge e on e.project = r.project and e.run = r.id
 left join artifact a on a.project = e.project and a.digest = e.digest
 where r.project = :project and r.root = :root order by r.id, e.direction, e.role;
 
+-- SQLite would begin with every edge of the project; a cross join keeps it to this order.
+-- name: edges_of_root (sqlite)
+select e.run, e.direction, e.role, e.digest, e.producer, a.kind, a.codec, a.size_bytes, a.meta,
+    case when a.size_bytes <= :longest then a.inline end, a.condemned_at
+from run r cross join edge e on e.project = r.project and e.run = r.id
+left join artifact a on a.project = e.project and a.digest = e.digest
+where r.project = :project and r.root = :root order by r.id, e.direction, e.role;
+
 -- name: runs_of_root
 select project, id, kind, name, path, parent, root, status, attempt, epoch, key, key_parts, code_digest, bundle_digest,
     environment_digest, params, seed, now_at, actor, host, pid, caused_by, reused_from, notes, error, event_at,

@@ -137,6 +137,15 @@ export interface components {
                 [key: string]: string;
             };
         };
+        AnswerWait: {
+            answer: unknown;
+            wait: string;
+        };
+        Answered: {
+            answer: unknown;
+            run: string;
+            wait: string;
+        };
         AskTrial: {
             body?: string;
             /** @enum {unknown} */
@@ -256,6 +265,21 @@ export interface components {
             calls_at_step: number;
             canary: components["schemas"]["Canary"];
             signals: components["schemas"]["Signal"][];
+        };
+        CancelRun: {
+            reason?: string;
+            run: string;
+        };
+        Cancelled: {
+            is_cancelled: boolean;
+            run: string;
+        };
+        CausedRun: {
+            because: string;
+            id: string;
+            name: string;
+            recorded_at: string;
+            status: string;
         };
         Challenge: {
             alias?: string;
@@ -1546,6 +1570,8 @@ export interface components {
             after?: string | null;
             kind?: string | null;
             limit?: number;
+            name?: string | null;
+            status?: ("cached" | "cancelled" | "done" | "failed" | "interrupted" | "queued" | "running" | "waiting") | null;
         };
         ListWindows: {
             model_version?: string | null;
@@ -2046,6 +2072,17 @@ export interface components {
             model: string;
             pairs: components["schemas"]["Pair"][];
         };
+        Parameter: {
+            choices: unknown[];
+            default: unknown;
+            default_text: string;
+            is_required: boolean;
+            name: string;
+            type: string;
+        };
+        PauseTriggers: {
+            pipeline: string;
+        };
         Performance: {
             auc: number | null;
             auc_interval: [
@@ -2079,6 +2116,56 @@ export interface components {
         };
         Piece: {
             data: string;
+        };
+        PipelineLine: {
+            name: string;
+            next_at: string | null;
+            runs: components["schemas"]["RunMark"][];
+            target: string | null;
+            triggers: components["schemas"]["TriggerLine"][];
+        };
+        PipelineNamed: {
+            pipeline: string;
+            runs?: number;
+        };
+        PipelineSheet: {
+            bundle_digest: string | null;
+            environment_digest: string | null;
+            limits: components["schemas"]["Limits"] | null;
+            name: string;
+            next_at: string | null;
+            publication: string | null;
+            published_at: string | null;
+            published_by: string | null;
+            runs: components["schemas"]["RunMark"][];
+            target: string | null;
+            triggers: components["schemas"]["TriggerLine"][];
+            window: components["schemas"]["Window"] | null;
+        };
+        PlanRun: {
+            from_step?: string | null;
+            now?: string | null;
+            parameters?: {
+                [key: string]: unknown;
+            };
+            pipeline: string;
+            seed?: number;
+        };
+        PlanSheet: {
+            ends_at: string | null;
+            parameters: components["schemas"]["Parameter"][];
+            pipeline: string;
+            publication: string;
+            steps: components["schemas"]["PlannedStep"][];
+        };
+        PlannedStep: {
+            key: string | null;
+            needs: string[];
+            path: string;
+            reused_from: string | null;
+            /** @enum {unknown} */
+            verdict: "act" | "depends" | "reuse" | "run" | "wait";
+            why: string[];
         };
         Point: {
             at_ms: number;
@@ -2502,6 +2589,10 @@ export interface components {
             name: string;
             type: string;
         };
+        ResumeRun: {
+            from_step?: string | null;
+            run: string;
+        };
         Retyped: {
             after: string;
             before: string;
@@ -2609,9 +2700,34 @@ export interface components {
             facets: components["schemas"]["Facet"][];
             total: number;
         };
+        RunEdge: {
+            digest: string;
+            /** @enum {unknown} */
+            direction: "in" | "out";
+            is_gone: boolean;
+            kind: string | null;
+            meta: {
+                [key: string]: unknown;
+            };
+            producer: string | null;
+            role: string;
+            run: string;
+            size_bytes: number | null;
+            text: string | null;
+        };
         RunLogs: {
             follow?: boolean;
             run: string;
+        };
+        RunMark: {
+            actor: string;
+            caused_by: string | null;
+            ended_at: string | null;
+            id: string;
+            now_at: string | null;
+            recorded_at: string;
+            started_at: string | null;
+            status: string;
         };
         RunNamed: {
             run: string;
@@ -2621,6 +2737,17 @@ export interface components {
             next: string | null;
             total: number | null;
         };
+        RunPipeline: {
+            fresh?: boolean;
+            from_step?: string | null;
+            now?: string | null;
+            parameters?: {
+                [key: string]: unknown;
+            };
+            pipeline: string;
+            reason?: string;
+            seed?: number;
+        };
         RunSheet: {
             below: components["schemas"]["Run"][];
             run: components["schemas"]["Run"];
@@ -2628,6 +2755,12 @@ export interface components {
         RunSource: {
             limit?: number | null;
             name: string;
+        };
+        RunStory: {
+            caused: components["schemas"]["CausedRun"][];
+            event: components["schemas"]["Event"] | null;
+            events: components["schemas"]["Event"][];
+            firings: components["schemas"]["FiringLine"][];
         };
         SchemaDiff: {
             added: components["schemas"]["Column"][];
@@ -3023,6 +3156,9 @@ export interface components {
                 [key: string]: string;
             };
             warnings: string[];
+        };
+        StoryOf: {
+            run: string;
         };
         StudioDocument: {
             document: string;
@@ -4149,6 +4285,22 @@ export interface components {
                 answer: components["schemas"]["ModelVersion"];
                 request: components["schemas"]["VersionNamed"];
             };
+            "pipelines.get": {
+                answer: components["schemas"]["PipelineSheet"];
+                request: components["schemas"]["PipelineNamed"];
+            };
+            "pipelines.list": {
+                answer: components["schemas"]["PipelineLine"][];
+                request: null;
+            };
+            "pipelines.plan": {
+                answer: components["schemas"]["PlanSheet"];
+                request: components["schemas"]["PlanRun"];
+            };
+            "pipelines.run": {
+                answer: components["schemas"]["FiringLine"];
+                request: components["schemas"]["RunPipeline"];
+            };
             "predictions.get": {
                 answer: components["schemas"]["PredictionRecord"];
                 request: components["schemas"]["PredictionNamed"];
@@ -4233,6 +4385,18 @@ export interface components {
                 answer: components["schemas"]["Hindsight"];
                 request: components["schemas"]["ReplayWindow"];
             };
+            "runs.answer": {
+                answer: components["schemas"]["Answered"];
+                request: components["schemas"]["AnswerWait"];
+            };
+            "runs.cancel": {
+                answer: components["schemas"]["Cancelled"];
+                request: components["schemas"]["CancelRun"];
+            };
+            "runs.edges": {
+                answer: components["schemas"]["RunEdge"][];
+                request: components["schemas"]["RunNamed"];
+            };
             "runs.get": {
                 answer: components["schemas"]["RunSheet"];
                 request: components["schemas"]["RunNamed"];
@@ -4244,6 +4408,18 @@ export interface components {
             "runs.logs": {
                 answer: components["schemas"]["LogChunk"];
                 request: components["schemas"]["RunLogs"];
+            };
+            "runs.resume": {
+                answer: components["schemas"]["FiringLine"];
+                request: components["schemas"]["ResumeRun"];
+            };
+            "runs.story": {
+                answer: components["schemas"]["RunStory"];
+                request: components["schemas"]["StoryOf"];
+            };
+            "runs.waiting": {
+                answer: components["schemas"]["Wait"][];
+                request: null;
             };
             "scorers.delete": {
                 answer: null;
@@ -4501,6 +4677,14 @@ export interface components {
                 answer: components["schemas"]["TriggerLine"][];
                 request: null;
             };
+            "triggers.pause": {
+                answer: components["schemas"]["TriggerLine"][];
+                request: components["schemas"]["PauseTriggers"];
+            };
+            "triggers.resume": {
+                answer: components["schemas"]["TriggerLine"][];
+                request: components["schemas"]["PauseTriggers"];
+            };
             "users.add": {
                 answer: components["schemas"]["User"];
                 request: components["schemas"]["AddUser"];
@@ -4648,6 +4832,16 @@ export interface components {
             n_rows: number;
             n_undated: number;
             view: string;
+        };
+        Wait: {
+            due_at: string | null;
+            id: string;
+            kind: string;
+            request: {
+                [key: string]: unknown;
+            };
+            run: string;
+            subject: string;
         };
         WantedFiles: {
             at?: string | null;

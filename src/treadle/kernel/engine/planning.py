@@ -243,6 +243,9 @@ def _differences(before: Row, attempt: Attempt) -> list[str]:
 
 
 def _shown(form: Any) -> str:
+    if isinstance(form, dict) and len(form) == 1:
+        tag, inner = next(iter(form.items()))
+        form = inner if tag.startswith("$") and isinstance(inner, str | list) else form
     text = repr(form)
     return text if len(text) <= 60 else text[:57] + "…"
 

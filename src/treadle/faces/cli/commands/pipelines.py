@@ -14,6 +14,7 @@ Name = Annotated[str, "the pipeline"]
 Parameters = Annotated[
     list[str] | None, Option("a parameter; text, or JSON where it is JSON; repeat it", short="p", metavar="NAME=VALUE")
 ]
+Seed = Annotated[int, "what the seeds of steps are derived from"]
 FromStep = Annotated[str | None, Option("run this step again whatever is known, and what then differs", metavar="STEP")]
 
 
@@ -68,7 +69,7 @@ def show(session: Session, name: Name, *, limit: Annotated[int, "so many of its 
 
 
 def plan(
-    session: Session, name: Name, *, parameters: Parameters = None, seed: int = 0, from_step: FromStep = None
+    session: Session, name: Name, *, parameters: Parameters = None, seed: Seed = 0, from_step: FromStep = None
 ) -> None:
     """Says which steps a run of the published code would run, and why. Runs none."""
     found = session.client.pipelines.plan(pipeline=name, parameters=_given(parameters), seed=seed, from_step=from_step)
@@ -87,7 +88,7 @@ def run(
     name: Name,
     *,
     parameters: Parameters = None,
-    seed: Annotated[int, "what the seeds of steps are derived from"] = 0,
+    seed: Seed = 0,
     fresh: Annotated[bool, "use nothing that is known"] = False,
     from_step: FromStep = None,
     reason: Annotated[str, "why, for those who come later"] = "",

@@ -17,6 +17,7 @@ function page(path: string, load: () => Pages, name: string): AnyRoute {
 }
 
 const home = () => import("./pages/home") as Pages;
+const pipelines = () => import("./pages/pipelines") as Pages;
 const runs = () => import("./pages/runs") as Pages;
 const models = () => import("./pages/models") as Pages;
 const endpoints = () => import("./pages/endpoints") as Pages;
@@ -25,6 +26,8 @@ const settings = () => import("./pages/settings") as Pages;
 
 const tree = root.addChildren([
   page("/", home, "Home"),
+  page("/pipelines", pipelines, "Pipelines"),
+  page("/pipelines/$name", pipelines, "Pipeline"),
   page("/runs", runs, "Runs"),
   page("/runs/$run", runs, "Run"),
   page("/models", models, "Models"),

@@ -129,6 +129,13 @@ def test_parameters_that_the_code_does_not_take_are_refused_before_anything_star
     assert rows(engine, "select count(*) from firing") == [(0,)]
 
 
+def test_a_plan_without_a_parameter_that_is_needed_tells_of_it_and_of_all_others(pipelines: Pipelines) -> None:
+    sheet = pipelines.plan(CAROL, PlanRun(pipeline="sums"))
+
+    assert (sheet.steps, sheet.ends_at) == ([], "a run needs n, which has no default")
+    assert [one.name for one in sheet.parameters] == ["n", "times", "since"]
+
+
 def test_a_plan_says_what_would_run_why_and_what_each_step_is_given(engine: Engine, pipelines: Pipelines) -> None:
     before = pipelines.plan(CAROL, PlanRun(pipeline="sums", parameters={"n": 1}))
     pipelines.run(CAROL, RunPipeline(pipeline="sums", parameters={"n": 1}))

@@ -40,7 +40,7 @@ def parameters_of(pipeline: Pipeline[..., Any]) -> list[Parameter]:
 def converted(pipeline: Pipeline[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values by name as the body's annotations take them; defaults are left out.
 
-    Raises ParametersWrong for a name that there is not, a value that does not fit, and one that is missing.
+    Raises ParametersWrong for a name that there is not, and for a value that does not fit.
     """
     known = {name: each for name, each in pipeline.signature.parameters.items() if _is_named(each)}
     for name in values:
@@ -49,13 +49,12 @@ def converted(pipeline: Pipeline[..., Any], values: Mapping[str, Any]) -> dict[s
                 f"The pipeline {pipeline.name!r} has no parameter {name!r}.",
                 why=did_you_mean(name, known) or f"It is declared as {pipeline.name}{pipeline.signature}.",
             )
-    missing = [name for name, each in known.items() if each.default is each.empty and name not in values]
-    if missing:
-        raise ParametersWrong(
-            f"The pipeline {pipeline.name!r} needs {', '.join(missing)}.",
-            why=f"It is declared as {pipeline.name}{pipeline.signature}.",
-        )
     return {name: _value(pipeline, name, value) for name, value in values.items()}
+
+
+def missing(pipeline: Pipeline[..., Any], values: Mapping[str, Any]) -> list[str]:
+    """The parameters that have no default and no value."""
+    return [one.name for one in parameters_of(pipeline) if one.is_required and one.name not in values]
 
 
 def _value(pipeline: Pipeline[..., Any], name: str, value: Any) -> Any:

@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from treadle.ground.errors import TreadleError
-from treadle.kernel.engine.errors import CodeUnusable
-from treadle.kernel.engine.parameters import Parameter, converted, parameters_of
+from treadle.kernel.engine.errors import CodeUnusable, ParametersWrong
+from treadle.kernel.engine.parameters import Parameter, converted, missing, parameters_of
 from treadle.kernel.engine.planning import Plan
 from treadle.kernel.engine.publishing import get_publication
 from treadle.kernel.engine.rerunning import nothing_starts
@@ -96,10 +96,18 @@ def answered(engine: Engine, question: Question) -> Answer:
     try:
         values = converted(pipeline, question.parameters)
         given = _forms(values)
+        lacking = missing(pipeline, values)
+        if lacking and not question.plans:
+            raise ParametersWrong(
+                f"The pipeline {pipeline.name!r} needs {', '.join(lacking)}.",
+                why=f"It is declared as {pipeline.name}{pipeline.signature}.",
+            )
     except TreadleError as error:
         return Answer(parameters=parameters, trouble=_trouble("parameters", error))
     plan = None
-    if question.plans:
+    if lacking:
+        plan = Plan(pipeline.name, ends_at=f"a run needs {', '.join(lacking)}, which has no default")
+    elif question.plans:
         arguments = pipeline.bind((), values)
         plan = engine.plan(pipeline, arguments, seed=question.seed, now=question.now, from_step=question.from_step)
     return Answer(parameters=parameters, given=given, plan=plan)

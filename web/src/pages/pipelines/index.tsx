@@ -1,0 +1,2 @@
+export { Pipeline } from "./Pipeline";
+export { Pipelines } from "./Pipelines";

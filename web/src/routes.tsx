@@ -21,6 +21,9 @@ const pipelines = () => import("./pages/pipelines") as Pages;
 const runs = () => import("./pages/runs") as Pages;
 const models = () => import("./pages/models") as Pages;
 const endpoints = () => import("./pages/endpoints") as Pages;
+const monitoring = () => import("./pages/monitoring") as Pages;
+const predictions = () => import("./pages/predictions") as Pages;
+const lineage = () => import("./pages/lineage") as Pages;
 const activity = () => import("./pages/activity") as Pages;
 const settings = () => import("./pages/settings") as Pages;
 
@@ -35,6 +38,12 @@ const tree = root.addChildren([
   page("/models/$model/$version", models, "Version"),
   page("/endpoints", endpoints, "Endpoints"),
   page("/endpoints/$endpoint", endpoints, "Endpoint"),
+  page("/predictions", predictions, "Predictions"),
+  page("/predictions/$prediction", predictions, "Prediction"),
+  page("/monitoring", monitoring, "Monitoring"),
+  page("/monitoring/$monitor", monitoring, "Monitor"),
+  page("/alerts/$alert", monitoring, "Alert"),
+  page("/lineage", lineage, "Lineage"),
   page("/activity", activity, "Activity"),
   page("/settings", settings, "Settings"),
 ]);

@@ -75,6 +75,7 @@ FURTHER = {
         ("traffic", "treadle.systems.serve.traffic"),
         ("shadows", "treadle.loops.rollout.comparing"),
     ),
+    "monitors": (("distributions", "treadle.systems.monitor.distributions"),),
     "features": (
         ("online_features", "treadle.systems.features.online.service"),
         ("training_sets", "treadle.systems.features.training_sets"),

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from treadle.systems.infra import Storage
     from treadle.systems.labels import Labels
     from treadle.systems.monitor import AlertService, MonitorService
+    from treadle.systems.monitor.distributions import DistributionService
     from treadle.systems.monitor.route_service import AlertRoutes
     from treadle.systems.prepare import Cleanings, Contracts, Incidents, QuarantineKeeper
     from treadle.systems.prepare.anomalies.service import Anomalies
@@ -453,6 +454,13 @@ class Workspace(Kernel):
             new_id=self.new_id,
             outbox=self.outbox,
         )
+
+    @cached_property
+    def distributions(self) -> DistributionService:
+        """Windows beside their references, column by column."""
+        from treadle.systems.monitor.distributions import DistributionService
+
+        return DistributionService(self.store)
 
     @cached_property
     def alerts(self) -> AlertService:

@@ -14,6 +14,7 @@ from treadle.ground.ids import new_id
 from treadle.kernel.events import EventLog
 from treadle.kernel.governance import Caller, PermissionDenied
 from treadle.systems.monitor import AlertService, MonitorService
+from treadle.systems.monitor.distributions import CompareDistributions, DistributionService
 from treadle.systems.monitor.errors import (
     AlertClosed,
     AlertNotFound,
@@ -252,6 +253,35 @@ def test_a_new_model_version_brings_its_own_reference_and_ends_old_alerts(bench)
     view = bench.monitors.show(ADA, ShowMonitor(name="late"))
     assert [reference.model_version for reference in view.references] == ["v1", "v2"]
     assert view.references[1].baseline is None
+
+
+def test_a_window_is_shown_beside_its_reference_bin_by_bin(bench):
+    bench.create()
+    bench.evaluate(0)
+    service = DistributionService(bench.alerts._store)
+
+    found = service.compare(ADA, CompareDistributions(name="late", starts_at=week(0), model_version="v1"))
+
+    assert found.columns
+    for column in found.columns:
+        assert len(column.labels) == len(column.reference) == len(column.current)
+        assert sum(column.reference) == pytest.approx(1)
+        assert sum(column.current) == pytest.approx(1)
+        assert column.labels[-1] == "null"
+    some = found.columns[0].column
+    chosen = service.compare(
+        ADA, CompareDistributions(name="late", starts_at=week(0), model_version="v1", columns=[some])
+    )
+    assert [one.column for one in chosen.columns] == [some]
+
+
+def test_a_window_that_was_not_judged_has_no_distributions(bench):
+    bench.create()
+
+    with pytest.raises(UnfitWindow):
+        DistributionService(bench.alerts._store).compare(
+            ADA, CompareDistributions(name="late", starts_at=week(9), model_version="v1")
+        )
 
 
 def test_a_week_of_two_versions_is_judged_for_each_alone_and_a_part_of_it_raises_no_alarm(bench):

@@ -251,3 +251,19 @@ def test_scores_survive_landing_bit_for_bit(serving: Path, server: Server) -> No
 
     assert [row["output"] for row in landed] == scores
     assert [{name: row[f"in_{name}"] for name in "abc"} for row in landed] == rows
+
+
+def test_a_past_prediction_is_explained_by_the_model_that_made_it(serving: Path, server: Server) -> None:
+    prediction = ask(server)[1]["prediction_id"]
+    predictions = Predictions(lambda _: serving)
+
+    found = predictions.explain(CALLER, PredictionNamed(prediction_id=prediction))
+
+    record = predictions.get(CALLER, PredictionNamed(prediction_id=prediction))
+    whole = found.base + sum(part.adds for part in found.contributions)
+    answered = record.outputs[0] if found.scale == "score" else np.log(record.outputs[0] / (1 - record.outputs[0]))
+    assert whole == pytest.approx(answered, abs=1e-6)
+    assert {part.name: part.value for part in found.contributions} == dict(record.inputs)
+    assert [abs(part.adds) for part in found.contributions] == sorted(
+        (abs(p.adds) for p in found.contributions), reverse=True
+    )

@@ -12,6 +12,7 @@ from treadle.kernel.governance import Caller, verb
 from treadle.kernel.vocabulary.pages import Page
 from treadle.systems.serve.area import ServingArea
 from treadle.systems.serve.errors import PredictionNotFound
+from treadle.systems.serve.explained import ExplainedPrediction, explain_row
 from treadle.systems.serve.ports import PredictionArchive
 from treadle.systems.serve.records import ListPredictions, PredictionLine, PredictionRecord, Replay
 from treadle.systems.serve.replay import record_of, recorded_call, replay_call, table_of
@@ -55,6 +56,19 @@ class Predictions:
         except TreadleError as error:
             return Replay(call_id=call.call_id, verdict="not reproducible", reason=" ".join(error.sentences()))
         return replay_call(call, model)
+
+    @verb("predictions.explain", permission="prediction.read")
+    def explain(self, caller: Caller, request: PredictionNamed) -> ExplainedPrediction:
+        """What each input added to a past prediction, on the model that made it: exactly for trees and linear models.
+
+        Raises PredictionNotFound, and what stands in the way of loading the model.
+        """
+        table = self.call_of(caller.project, request.prediction_id)
+        record, call = record_of(table, request.prediction_id), recorded_call(table)
+        model = ServingArea(self._serving(caller.project)).try_model(call.bundle, call.threads)
+        return explain_row(
+            call, model, record.row_in_call, inputs=dict(record.inputs), prediction_id=record.prediction_id
+        )
 
     def call_of(self, project: str, prediction_id: str) -> pa.Table:
         """All rows of the call that made a prediction."""

@@ -1,0 +1,64 @@
+/** A walk up as a tree that opens and closes: from an answer down to raw rows. */
+
+import { Link } from "@tanstack/react-router";
+import { useVerb } from "../../api/hooks";
+import { Shown } from "../../parts/State";
+import { pageOf, type Thing } from "./growing";
+import "./chain.css";
+
+export function Chain({ id }: { id: string }) {
+  const found = useVerb("provenance.why", { id });
+  return (
+    <Shown of={found} rows={8}>
+      {(root) => (
+        <ul className="plain chain">
+          {root.children.map((child, at) => (
+            <Branch key={at} of={child} depth={0} />
+          ))}
+        </ul>
+      )}
+    </Shown>
+  );
+}
+
+const OPEN_TO = 2;
+
+function Branch({ of, depth }: { of: Thing; depth: number }) {
+  if (of.children.length === 0) {
+    return (
+      <li className="chain-leaf">
+        <Line of={of} />
+      </li>
+    );
+  }
+  return (
+    <li>
+      <details open={depth < OPEN_TO}>
+        <summary>
+          <Line of={of} />
+        </summary>
+        <ul className="plain">
+          {of.children.map((child, at) => (
+            <Branch key={at} of={child} depth={depth + 1} />
+          ))}
+        </ul>
+      </details>
+    </li>
+  );
+}
+
+function Line({ of }: { of: Thing }) {
+  const to = pageOf(of);
+  const facts = Object.entries(of.facts)
+    .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
+    .slice(0, 4);
+  return (
+    <span>
+      <span className="dim">{of.relation}</span> {to ? <Link to={to}>{of.title}</Link> : <b>{of.title}</b>}{" "}
+      <span className="dim">
+        {facts.map(([name, value]) => `${name} ${String(value)}`).join(", ")}
+        {of.note ? ` ${of.note}` : ""}
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,3 @@
+export { Alert } from "./Alert";
+export { Monitor } from "./Monitor";
+export { Monitoring } from "./Monitoring";

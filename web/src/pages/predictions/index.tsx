@@ -1,0 +1,2 @@
+export { Prediction } from "./Prediction";
+export { Predictions } from "./Predictions";

@@ -493,6 +493,12 @@ export interface components {
             after: string;
             before: string;
         };
+        CompareDistributions: {
+            columns?: string[] | null;
+            model_version: string;
+            name: string;
+            starts_at: string;
+        };
         CompareShadow: {
             endpoint: string;
             revision?: number | null;
@@ -563,6 +569,11 @@ export interface components {
         };
         ContractText: {
             text: string;
+        };
+        Contribution: {
+            adds: number;
+            name: string;
+            value: unknown;
         };
         CorrelateTraces: {
             base?: string | null;
@@ -851,6 +862,20 @@ export interface components {
             };
             task: components["schemas"]["LabelTask"];
         };
+        Distribution: {
+            column: string;
+            current: number[];
+            edges: number[];
+            /** @enum {unknown} */
+            kind: "categorical" | "numeric";
+            labels: string[];
+            reference: number[];
+        };
+        Distributions: {
+            columns: components["schemas"]["Distribution"][];
+            reference_rows: number;
+            rows: number;
+        };
         DrainTraffic: {
             endpoint: string;
             reason?: string;
@@ -1061,6 +1086,14 @@ export interface components {
         ExperimentPage: {
             items: components["schemas"]["Experiment"][];
             next: string | null;
+        };
+        ExplainedPrediction: {
+            base: number;
+            contributions: components["schemas"]["Contribution"][];
+            /** @enum {unknown} */
+            method: "linear_shap" | "permutation" | "tree_shap";
+            prediction_id: string;
+            scale: string;
         };
         Export: {
             by_status: {
@@ -4257,6 +4290,10 @@ export interface components {
                 answer: components["schemas"]["Monitor"];
                 request: components["schemas"]["CreateMonitor"];
             };
+            "monitors.distributions": {
+                answer: components["schemas"]["Distributions"];
+                request: components["schemas"]["CompareDistributions"];
+            };
             "monitors.evaluate": {
                 answer: components["schemas"]["Evaluation"][];
                 request: components["schemas"]["EvaluateMonitor"];
@@ -4300,6 +4337,10 @@ export interface components {
             "pipelines.run": {
                 answer: components["schemas"]["FiringLine"];
                 request: components["schemas"]["RunPipeline"];
+            };
+            "predictions.explain": {
+                answer: components["schemas"]["ExplainedPrediction"];
+                request: components["schemas"]["PredictionNamed"];
             };
             "predictions.get": {
                 answer: components["schemas"]["PredictionRecord"];

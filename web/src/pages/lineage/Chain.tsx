@@ -1,6 +1,8 @@
 /** A walk up as a tree that opens and closes: from an answer down to raw rows. */
 
 import { Link } from "@tanstack/react-router";
+import { ChevronRight } from "lucide-react";
+import { useState } from "react";
 import { useVerb } from "../../api/hooks";
 import { Shown } from "../../parts/State";
 import { pageOf, type Thing } from "./growing";
@@ -24,6 +26,7 @@ export function Chain({ id }: { id: string }) {
 const OPEN_TO = 2;
 
 function Branch({ of, depth }: { of: Thing; depth: number }) {
+  const [isOpen, open] = useState(depth < OPEN_TO);
   if (of.children.length === 0) {
     return (
       <li className="chain-leaf">
@@ -33,16 +36,17 @@ function Branch({ of, depth }: { of: Thing; depth: number }) {
   }
   return (
     <li>
-      <details open={depth < OPEN_TO}>
-        <summary>
-          <Line of={of} />
-        </summary>
+      <button type="button" className="chain-turn" aria-expanded={isOpen} aria-label={`What is behind ${of.title}`} onClick={() => open(!isOpen)}>
+        <ChevronRight size={14} aria-hidden />
+      </button>
+      <Line of={of} />
+      {isOpen && (
         <ul className="plain">
           {of.children.map((child, at) => (
             <Branch key={at} of={child} depth={depth + 1} />
           ))}
         </ul>
-      </details>
+      )}
     </li>
   );
 }

@@ -4,9 +4,9 @@ import "@xyflow/react/dist/style.css";
 
 import dagre from "@dagrejs/dagre";
 import { useComputedColorScheme } from "@mantine/core";
-import { Background, Controls, Handle, MiniMap, Position, ReactFlow, type Edge, type Node, type NodeProps } from "@xyflow/react";
-import { createContext, useContext, useMemo } from "react";
-import { wayTo, type Graph, type GraphNode } from "./growing";
+import { Background, Controls, Handle, MiniMap, Position, ReactFlow, type Edge, type Node, type NodeProps, type ReactFlowInstance } from "@xyflow/react";
+import { createContext, useContext, useEffect, useMemo, useRef } from "react";
+import { said, wayTo, type Graph, type GraphNode } from "./growing";
 
 const WIDTH = 200;
 const HEIGHT = 46;
@@ -34,7 +34,7 @@ export default function GraphView({ graph, selected, text, onSelect, onOpen }: G
   const places = useMemo(() => laidOut(graph), [graph]);
   const lit = useMemo(() => {
     const words = text.toLowerCase().trim();
-    if (words) return new Set(graph.nodes.filter((node) => said(node).includes(words)).map((node) => node.key));
+    if (words) return new Set(graph.nodes.filter((node) => said(node.thing).includes(words)).map((node) => node.key));
     return selected ? wayTo(graph, selected) : null;
   }, [graph, selected, text]);
   const nodes = useMemo<Node<Looks>[]>(
@@ -57,12 +57,19 @@ export default function GraphView({ graph, selected, text, onSelect, onOpen }: G
       })),
     [graph, lit],
   );
+  const flow = useRef<ReactFlowInstance<Node<Looks>, Edge> | null>(null);
+  useEffect(() => {
+    if (text.trim() && lit?.size) void flow.current?.fitView({ nodes: [...lit].map((id) => ({ id })), maxZoom: 1, minZoom: 0.35 });
+  }, [text, lit]);
   return (
     <Opening.Provider value={onOpen}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
         nodeTypes={TYPES}
+        onInit={(made) => {
+          flow.current = made;
+        }}
         colorMode={scheme}
         fitView
         fitViewOptions={{ maxZoom: 1, minZoom: 0.35 }}
@@ -81,10 +88,6 @@ export default function GraphView({ graph, selected, text, onSelect, onOpen }: G
       </ReactFlow>
     </Opening.Provider>
   );
-}
-
-function said(node: GraphNode): string {
-  return `${node.thing.kind} ${node.thing.title} ${node.thing.id}`.toLowerCase();
 }
 
 function ThingNode({ data }: NodeProps<Node<Looks>>) {

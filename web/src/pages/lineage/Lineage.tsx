@@ -10,7 +10,7 @@ import { Facts, Id, Json } from "../../parts/Small";
 import { Empty, Loading, Shown } from "../../parts/State";
 import { plural } from "../../parts/words";
 import { useAddress } from "../../shell/address";
-import { pageOf, shownOf, type Thing } from "./growing";
+import { openedFor, pageOf, shownOf, type Thing } from "./growing";
 import "./chain.css";
 
 const GraphView = lazy(() => import("./GraphView"));
@@ -73,7 +73,11 @@ function Walk({ root }: { root: Thing }) {
   const [address, change] = useAddress<Address>();
   const [opened, open] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => open(new Set()), [root.id]);
-  const graph = useMemo(() => shownOf(root, address.depth ?? 4, opened), [root, address.depth, opened]);
+  const text = address.text ?? "";
+  const graph = useMemo(
+    () => shownOf(root, address.depth ?? 4, new Set([...opened, ...openedFor(root, text)])),
+    [root, address.depth, opened, text],
+  );
   const chosen = graph.nodes.find((node) => node.key === address.at)?.thing;
   return (
     <div className={chosen ? "grid two" : "stack"}>
@@ -83,7 +87,7 @@ function Walk({ root }: { root: Thing }) {
             <GraphView
               graph={graph}
               selected={address.at}
-              text={address.text ?? ""}
+              text={text}
               onSelect={(key) => change({ at: key })}
               onOpen={(key) => open(new Set([...opened, key]))}
             />

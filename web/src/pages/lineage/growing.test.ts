@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { keyOf, merged, pageOf, shownOf, wayTo, type Thing } from "./growing";
+import { keyOf, merged, openedFor, pageOf, shownOf, wayTo, type Thing } from "./growing";
 
 function thing(id: string, children: Thing[] = [], kind = "run"): Thing {
   return { id, kind, title: id, relation: "from", facts: {}, note: "", children };
@@ -32,6 +32,13 @@ it("stays small where one thing has thousands below it", () => {
 
   expect(graph.nodes).toHaveLength(13);
   expect(graph.nodes[0]!.folded).toBe(4988);
+});
+
+it("opens the way to a thing that is searched for, wherever it is folded", () => {
+  const deep = thing("root", [thing("a", [thing("b", [thing("c", [thing("orders version 3", [], "snapshot")])])]), thing("x")]);
+
+  expect([...openedFor(deep, "Orders")].sort()).toEqual(["run a", "run b", "run c", "run root"]);
+  expect(openedFor(deep, " ").size).toBe(0);
 });
 
 it("finds the way from the root to a thing", () => {

@@ -70,6 +70,35 @@ export function shownOf(root: Thing, depth: number, opened: ReadonlySet<string>,
   return { nodes: [...nodes.values()], edges };
 }
 
+export function said(thing: Thing): string {
+  return `${thing.kind} ${thing.title} ${thing.id}`.toLowerCase();
+}
+
+/** What has to be opened so that things that hold some words are shown, wherever they are folded: the first `most` of them. */
+export function openedFor(root: Thing, text: string, most = 30): Set<string> {
+  const words = text.toLowerCase().trim();
+  const opened = new Set<string>();
+  if (!words) return opened;
+  const { things, below } = merged(root);
+  const above = new Map<string, string>();
+  const seen = new Set<string>([keyOf(root)]);
+  const waiting = [keyOf(root)];
+  let found = 0;
+  for (let at = waiting.shift(); at !== undefined && found < most; at = waiting.shift()) {
+    if (said(things.get(at)!).includes(words)) {
+      found += 1;
+      for (let up = above.get(at); up !== undefined; up = above.get(up)) opened.add(up);
+    }
+    for (const child of below.get(at) ?? []) {
+      if (seen.has(child.key)) continue;
+      seen.add(child.key);
+      above.set(child.key, at);
+      waiting.push(child.key);
+    }
+  }
+  return opened;
+}
+
 /** Every thing on a way from the root to a thing, with it. */
 export function wayTo(graph: Graph, key: string): Set<string> {
   const above = new Map<string, string[]>();

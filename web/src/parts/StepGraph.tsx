@@ -60,7 +60,7 @@ export default function StepGraph({ steps, label, height = 420, selected, onPick
         onNodeClick={(_, node) => onPick?.((node.data as StepData).node.steps[0]!)}
       >
         <Background gap={20} />
-        <Controls showInteractive={false} />
+        <Controls showInteractive={false} position="top-right" />
       </ReactFlow>
     </div>
   );

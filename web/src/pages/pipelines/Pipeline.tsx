@@ -116,7 +116,7 @@ function Head({ sheet }: { sheet: Sheet }) {
               ["Newest", sheet.runs[0] && <Link key="n" to={`/runs/${sheet.runs[0].id}`}>{sheet.runs[0].status}, <Time at={sheet.runs[0].recorded_at} /></Link>],
               ["Starts by itself", sheet.triggers.map(whenOf).join("; ") || "no"],
               ["Next", sheet.next_at && <Time key="t" at={sheet.next_at} />],
-              ["State", sheet.triggers.some((one) => one.is_paused) && <Status key="p" of="paused" />],
+              ["State", sheet.triggers.some((one) => one.is_paused) ? <Status key="p" of="paused" /> : null],
             ]}
           />
         </div>

@@ -1,71 +1,146 @@
 /** What the steps of a run printed; while it runs, as it is printed. */
 
-import { Switch, TextInput } from "@mantine/core";
-import { useEffect, useMemo, useState } from "react";
+import { Button, Select, Switch, TextInput } from "@mantine/core";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { stream, type Schemas } from "../../api/client";
 import { Card } from "../../parts/Page";
 import { Empty, Failed, Loading } from "../../parts/State";
+import { plural } from "../../parts/words";
+import { useAddress } from "../../shell/address";
+import { LogBook, type Line } from "./logbook";
+import "./logs.css";
 
-type Chunk = Schemas["LogChunk"];
-
-const COLOURS = /\u001b\[[0-9;]*[A-Za-z]/g;
+const AT_WORK = ["queued", "running", "waiting"];
+const DRAW_EVERY_MS = 120;
 
 export function Logs({ run }: { run: Schemas["Run"] }) {
-  const [chunks, keep] = useState<Chunk[]>([]);
-  const [isOver, end] = useState(false);
-  const [error, fail] = useState<Error | null>(null);
-  const [text, write] = useState("");
-  const [withSteps, show] = useState(true);
-  const runs = run.status === "running";
-
-  useEffect(() => {
-    const aborting = new AbortController();
-    keep([]);
-    end(false);
-    fail(null);
-    void (async () => {
-      try {
-        for await (const chunk of stream("runs.logs", { run: run.id, follow: runs }, aborting.signal)) {
-          keep((before) => [...before, chunk]);
-        }
-      } catch (caught) {
-        if (!aborting.signal.aborted) fail(caught as Error);
-      } finally {
-        if (!aborting.signal.aborted) end(true);
-      }
-    })();
-    return () => aborting.abort();
-  }, [run.id, runs]);
-
-  const lines = useMemo(
-    () =>
-      chunks.flatMap((chunk) =>
-        chunk.content
-          .replace(COLOURS, "")
-          .replace(/\n$/, "")
-          .split("\n")
-          .map((line) => ({ step: chunk.path, isError: chunk.stream === "stderr", line })),
-      ),
-    [chunks],
+  const [address, change] = useAddress<{ find: string; of: string; follow: boolean }>();
+  const runs = AT_WORK.includes(run.status);
+  const { lines, isOver, error } = useLines(run.id, runs);
+  const text = (address.find ?? "").toLowerCase();
+  const steps = useMemo(() => [...new Set(lines.map((line) => line.step))].sort(), [lines]);
+  const shown = useMemo(
+    () => lines.filter((line) => (!text || line.text.toLowerCase().includes(text)) && (!address.of || line.step === address.of)),
+    [lines, text, address.of],
   );
-  const shown = text ? lines.filter((one) => one.line.toLowerCase().includes(text.toLowerCase())) : lines;
+  const follows = runs && address.follow !== false;
   return (
-    <Card flush title="Logs" aside={runs ? "follows while it runs" : `${lines.length} lines`}>
+    <Card flush title="Logs" aside={runs ? `${plural(lines.length, "line")}, as they are printed` : plural(lines.length, "line")}>
       <div className="row" style={{ padding: "8px 16px" }}>
-        <TextInput placeholder="Search the lines" aria-label="Search the lines" data-search value={text} onChange={(event) => write(event.currentTarget.value)} w={260} />
-        <Switch label="With steps" checked={withSteps} onChange={(event) => show(event.currentTarget.checked)} />
+        <TextInput
+          placeholder="Search the lines"
+          aria-label="Search the lines"
+          data-search
+          value={address.find ?? ""}
+          onChange={(event) => change({ find: event.currentTarget.value })}
+          w={240}
+        />
+        <Select
+          placeholder="Every step"
+          aria-label="Of which step"
+          data={steps}
+          value={address.of ?? null}
+          onChange={(step) => change({ of: step ?? undefined })}
+          clearable
+          searchable
+          w={220}
+        />
+        {runs && <Switch label="Follow" checked={follows} onChange={(event) => change({ follow: event.currentTarget.checked ? undefined : false })} />}
+        {text && <span className="dim">{plural(shown.length, "line")} found</span>}
+        <Button variant="default" size="xs" disabled={shown.length === 0} onClick={() => save(run.id, shown)} style={{ marginLeft: "auto" }}>
+          Save as text
+        </Button>
       </div>
       {error && <Failed error={error} />}
-      {!isOver && !runs && lines.length === 0 && <Loading rows={3} />}
-      {isOver && lines.length === 0 && !error && <Empty what="Nothing was printed." />}
-      <pre className="json" tabIndex={0} aria-label="Lines" style={{ padding: "0 16px 12px", maxHeight: "65vh", overflow: "auto" }}>
-        {shown.map((one, at) => (
-          <div key={at} style={one.isError ? { color: "var(--red)" } : undefined}>
-            {withSteps && <span className="dim">{one.step.split("/").slice(1).join("/")} </span>}
-            {one.line}
-          </div>
-        ))}
-      </pre>
+      {!isOver && lines.length === 0 && !error && (runs ? <Empty what="Nothing was printed yet." /> : <Loading rows={3} />)}
+      {isOver && lines.length === 0 && !error && <Empty what="Nothing was printed.">What steps print, and what they write with Python's logging, stands here.</Empty>}
+      {lines.length > 0 && <Lines of={shown} find={text} follows={follows} />}
     </Card>
   );
+}
+
+/** The lines so far. A reader that comes late gets what was printed before, then what comes. */
+function useLines(run: string, follow: boolean): { lines: readonly Line[]; isOver: boolean; error: Error | null } {
+  const [state, set] = useState<{ lines: readonly Line[]; isOver: boolean; error: Error | null }>({ lines: [], isOver: false, error: null });
+  useEffect(() => {
+    const aborting = new AbortController();
+    const book = new LogBook();
+    let due: ReturnType<typeof setTimeout> | null = null;
+    const draw = () => {
+      due = null;
+      set((before) => ({ ...before, lines: [...book.lines] }));
+    };
+    set({ lines: [], isOver: false, error: null });
+    void (async () => {
+      let error: Error | null = null;
+      try {
+        for await (const chunk of stream("runs.logs", { run, follow }, aborting.signal)) {
+          book.add(chunk);
+          due ??= setTimeout(draw, DRAW_EVERY_MS);
+        }
+      } catch (caught) {
+        error = caught as Error;
+      }
+      if (!aborting.signal.aborted) set({ lines: [...book.lines], isOver: true, error });
+    })();
+    return () => {
+      aborting.abort();
+      if (due !== null) clearTimeout(due);
+    };
+  }, [run, follow]);
+  return state;
+}
+
+function Lines({ of, find, follows }: { of: readonly Line[]; find: string; follows: boolean }) {
+  const scroll = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({ count: of.length, getScrollElement: () => scroll.current, estimateSize: () => 19, overscan: 30 });
+  useEffect(() => {
+    if (follows && of.length > 0) virtual.scrollToIndex(of.length - 1);
+  }, [follows, of.length, virtual]);
+  return (
+    <div className="log" ref={scroll} tabIndex={0} role="log" aria-label="Lines" aria-live="off">
+      <div style={{ height: virtual.getTotalSize(), position: "relative" }}>
+        {virtual.getVirtualItems().map((item) => {
+          const line = of[item.index]!;
+          return (
+            <div
+              key={item.key}
+              data-index={item.index}
+              ref={virtual.measureElement}
+              className={line.isError ? "log-line bad" : "log-line"}
+              style={{ transform: `translateY(${item.start}px)` }}
+            >
+              <span className="log-number">{item.index + 1}</span>
+              <span className="log-step" title={line.step}>
+                {line.step}
+              </span>
+              <span className="log-text">{find ? <Found text={line.text} find={find} /> : line.text}</span>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+function Found({ text, find }: { text: string; find: string }) {
+  const at = text.toLowerCase().indexOf(find);
+  if (at < 0) return <>{text}</>;
+  return (
+    <>
+      {text.slice(0, at)}
+      <mark>{text.slice(at, at + find.length)}</mark>
+      {text.slice(at + find.length)}
+    </>
+  );
+}
+
+function save(run: string, lines: readonly Line[]): void {
+  const address = URL.createObjectURL(new Blob([lines.map((line) => `${line.step} | ${line.text}\n`).join("")], { type: "text/plain" }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = `${run}.log`;
+  link.click();
+  URL.revokeObjectURL(address);
 }

@@ -1,18 +1,19 @@
 /** Runs: what ran, what runs, what failed? */
 
-import { SegmentedControl, TextInput } from "@mantine/core";
+import { SegmentedControl, Select, TextInput } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import { call, path, type Schemas } from "../../api/client";
+import { useVerb } from "../../api/hooks";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Card, Page } from "../../parts/Page";
 import { Status, Time } from "../../parts/Small";
 import { Empty, Failed, Shown } from "../../parts/State";
-import { duration } from "../../parts/words";
+import { duration, plural } from "../../parts/words";
 import { useAddress } from "../../shell/address";
 import { Cause } from "./Cause";
-import { STATUSES, matches, secondsOf } from "./running";
+import { STATUSES, joined, secondsOf } from "./running";
 
 type Run = Schemas["Run"];
 
@@ -35,17 +36,26 @@ const COLUMNS: Column<Run>[] = [
 ];
 
 export function Runs() {
-  const [address, change] = useAddress<{ kind: string; text: string }>();
+  const [address, change] = useAddress<{ kind: string; status: Run["status"]; name: string }>();
   const navigate = useNavigate();
   const kind = address.kind ?? "pipeline";
+  const asked = { kind: kind === "all" ? null : kind, status: address.status ?? null, name: address.name ?? null };
   const found = useInfiniteQuery({
-    queryKey: ["runs.list", { kind }, "pages"],
+    queryKey: ["runs.list", asked, "pages"],
     initialPageParam: null as string | null,
-    queryFn: ({ pageParam, signal }) => call("runs.list", { kind: kind === "all" ? null : kind, after: pageParam, limit: AT_ONCE }, signal),
+    queryFn: ({ pageParam, signal }) => call("runs.list", { ...asked, after: pageParam, limit: AT_ONCE }, signal),
     getNextPageParam: (last) => last.next,
+    meta: { fixed: true },
   });
-  const loaded = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
-  const shown = useMemo(() => loaded.filter((run) => matches(run, address.text ?? "")), [loaded, address.text]);
+  // What is new stands on the first page, and that alone is fetched anew when something happens, not all that was scrolled.
+  const newest = useVerb("runs.list", { ...asked, limit: AT_ONCE });
+  const runs = useMemo(() => joined(newest.data?.items ?? [], found.data?.pages.flatMap((page) => page.items) ?? []), [newest.data, found.data]);
+  const isFiltered = Boolean(address.status ?? address.name);
+  const due = useRef<ReturnType<typeof setTimeout>>(undefined);
+  function wait(name: string) {
+    clearTimeout(due.current);
+    due.current = setTimeout(() => change({ name: name.trim() || undefined }), 250);
+  }
   return (
     <Page name="Runs" title="Runs" about="Every execution: of pipelines, and of training scripts that log here." twin={path("runs.list")}>
       <div className="row">
@@ -55,28 +65,38 @@ export function Runs() {
           onChange={(value) => change({ kind: value === "pipeline" ? undefined : value })}
           aria-label="Kind of run"
         />
-        <TextInput
-          placeholder="Name, status, cause"
-          aria-label="Filter the runs that are loaded"
-          data-search
-          value={address.text ?? ""}
-          onChange={(event) => change({ text: event.currentTarget.value })}
-          w={240}
+        <Select
+          placeholder="Any status"
+          aria-label="Status"
+          data={Object.keys(STATUSES)}
+          value={address.status ?? null}
+          onChange={(status) => change({ status: (status as Run["status"] | null) ?? undefined })}
+          clearable
+          w={150}
         />
+        <TextInput
+          placeholder="Part of the name"
+          aria-label="Part of the name"
+          data-search
+          defaultValue={address.name ?? ""}
+          onChange={(event) => wait(event.currentTarget.value)}
+          w={220}
+        />
+        <span className="dim">{found.data ? `${plural(runs.length, "run")}${found.hasNextPage ? " so far" : ""}` : ""}</span>
       </div>
       <Card flush>
         {found.isError ? (
           <Failed error={found.error} again={() => void found.refetch()} />
-        ) : found.data && shown.length === 0 ? (
-          <Empty what={loaded.length ? "None of the loaded runs is like that." : "Nothing ran yet."}>
-            {loaded.length ? "Take the filter away to see all." : <code>treadle run PIPELINE</code>}
+        ) : found.data && runs.length === 0 ? (
+          <Empty what={isFiltered ? "No run is like that." : "Nothing ran yet."}>
+            {isFiltered ? "Take a filter away to see more." : <code>treadle run pipeline.py</code>}
           </Empty>
         ) : (
           <Shown of={found}>
             {() => (
               <DataTable
                 label="Runs"
-                rows={shown}
+                rows={runs}
                 columns={COLUMNS}
                 id={(run) => run.id}
                 onOpen={(run) => void navigate({ to: `/runs/${run.id}` })}

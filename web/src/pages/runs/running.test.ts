@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
-import { bars, matches, secondsOf } from "./running";
+import { bars, joined, secondsOf } from "./running";
 
 type Run = Schemas["Run"];
 
@@ -28,7 +28,13 @@ it("lets what still runs grow until now", () => {
   expect(secondsOf(run("a", "2026-01-01T00:00:00Z", null, "interrupted"), now)).toBeNull();
 });
 
-it("finds runs by all the words of a filter", () => {
-  expect(matches(root, "retrain done")).toBe(true);
-  expect(matches(root, "retrain failed")).toBe(false);
+it("shows the newest runs as they stand now, each once, before those that were loaded", () => {
+  const [a, b, c] = ["a", "b", "c"].map((name) => run(name, "2026-01-01T00:00:00Z", null, "running"));
+  const ended = { ...b!, status: "done" as const };
+
+  expect(joined([c!, ended], [b!, a!]).map((one) => [one.name, one.status])).toEqual([
+    ["c", "running"],
+    ["b", "done"],
+    ["a", "running"],
+  ]);
 });

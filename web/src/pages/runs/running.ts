@@ -21,10 +21,10 @@ export function secondsOf(run: Run, now = Date.now()): number | null {
   return end === null ? null : Math.max(0, (end - Date.parse(run.started_at)) / 1000);
 }
 
-export function matches(run: Run, text: string): boolean {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const said = `${run.name} ${run.status} ${run.kind} ${run.actor} ${run.caused_by ?? ""} ${run.id}`.toLowerCase();
-  return words.every((word) => said.includes(word));
+/** Runs that were loaded, with the newest as they stand now before them. Ids rise with time. */
+export function joined(newest: readonly Run[], loaded: readonly Run[]): Run[] {
+  const known = new Set(newest.map((run) => run.id));
+  return [...newest, ...loaded.filter((run) => !known.has(run.id))].sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 export interface Bar {
@@ -49,9 +49,4 @@ export function bars(root: Run, below: readonly Run[], now = Date.now()): Bar[] 
       left: Math.min(1, Math.max(0, (begun(run) - start) / whole)),
       width: Math.max(0, (ended(run) - begun(run)) / whole),
     }));
-}
-
-/** Why a step was not run: its result was known. */
-export function reuse(run: Run): string {
-  return run.status === "cached" ? "The same code over the same inputs has run before; its result was taken." : "";
 }

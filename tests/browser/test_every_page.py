@@ -8,6 +8,17 @@ from tests.browser.conftest import NARROW, WIDE, House, Looker
 
 PAGES = {
     "home": "/",
+    "datasets": "/datasets",
+    "dataset": "/datasets/flights",
+    "dataset-profile": "/datasets/flights?tab=profile",
+    "dataset-snapshots": "/datasets/flights?tab=snapshots&before=1&after=3",
+    "dataset-contract": "/datasets/flights?tab=contract",
+    "dataset-quality": "/datasets/flights?tab=quality",
+    "dataset-quarantine": "/datasets/flights?tab=quarantine&state=released",
+    "dataset-incidents": "/datasets/flights?tab=incidents",
+    "dataset-query": "/datasets/flights?tab=query",
+    "features": "/features",
+    "feature-view": "/features/carrier_arrivals",
     "runs": "/runs",
     "run": "/runs/{run}",
     "models": "/models",

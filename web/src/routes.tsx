@@ -1,6 +1,6 @@
 /** Every page by its path. Each is loaded when it is first gone to. */
 
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, type AnyRoute } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, parseSearchWith, stringifySearchWith, type AnyRoute } from "@tanstack/react-router";
 import { NoSuchPage, PageFailed } from "./shell/NoPage";
 import { Shell } from "./shell/Shell";
 
@@ -18,6 +18,8 @@ function page(path: string, load: () => Pages, name: string): AnyRoute {
 
 const home = () => import("./pages/home") as Pages;
 const pipelines = () => import("./pages/pipelines") as Pages;
+const datasets = () => import("./pages/datasets") as Pages;
+const features = () => import("./pages/features") as Pages;
 const runs = () => import("./pages/runs") as Pages;
 const models = () => import("./pages/models") as Pages;
 const endpoints = () => import("./pages/endpoints") as Pages;
@@ -31,6 +33,10 @@ const tree = root.addChildren([
   page("/", home, "Home"),
   page("/pipelines", pipelines, "Pipelines"),
   page("/pipelines/$name", pipelines, "Pipeline"),
+  page("/datasets", datasets, "Datasets"),
+  page("/datasets/$dataset", datasets, "Dataset"),
+  page("/features", features, "Features"),
+  page("/features/$view", features, "FeatureView"),
   page("/runs", runs, "Runs"),
   page("/runs/$run", runs, "Run"),
   page("/models", models, "Models"),
@@ -48,4 +54,16 @@ const tree = root.addChildren([
   page("/settings", settings, "Settings"),
 ]);
 
-export const router = createRouter({ routeTree: tree, defaultPreload: "intent", scrollRestoration: true });
+/** What stands behind `?` is text, so that `at=1` is the same typed by hand and written by a page; lists are JSON. */
+function read(value: string): unknown {
+  if (value === "true") return true;
+  return value.startsWith("[") ? (JSON.parse(value) as unknown) : value;
+}
+
+export const router = createRouter({
+  routeTree: tree,
+  defaultPreload: "intent",
+  scrollRestoration: true,
+  parseSearch: parseSearchWith(read),
+  stringifySearch: stringifySearchWith(JSON.stringify),
+});

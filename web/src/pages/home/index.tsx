@@ -25,7 +25,7 @@ const RECENT = 12;
 const SILENT = ["ref.moved", "act.finished", "step.finished", "step.cached"];
 
 export function Home() {
-  const [address, change] = useAddress<{ hours: number }>();
+  const [address, change] = useAddress<{ hours: string }>();
   const hours = String(address.hours ?? 24);
   const found = useVerb("overview.get", { hours: Number(hours), buckets: 24 });
   return (
@@ -38,7 +38,7 @@ export function Home() {
         <SegmentedControl
           data={WINDOWS}
           value={hours}
-          onChange={(value) => change({ hours: value === "24" ? undefined : Number(value) })}
+          onChange={(value) => change({ hours: value === "24" ? undefined : value })}
           aria-label="How far back"
         />
       }

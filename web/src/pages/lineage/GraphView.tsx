@@ -84,7 +84,7 @@ export default function GraphView({ graph, selected, text, onSelect, onOpen }: G
       >
         <Background gap={24} />
         <Controls showInteractive={false} />
-        {graph.nodes.length > 25 && <MiniMap pannable zoomable ariaLabel="Overview of the graph" />}
+        {graph.nodes.length > 25 && <MiniMap pannable zoomable nodeColor="var(--line-strong)" bgColor="var(--sunken)" ariaLabel="Overview of the graph" />}
       </ReactFlow>
     </Opening.Provider>
   );

@@ -18,7 +18,7 @@ const GraphView = lazy(() => import("./GraphView"));
 interface Address extends Record<string, unknown> {
   of: string;
   way: string;
-  depth: number;
+  depth: string;
   at: string;
   text: string;
 }
@@ -53,7 +53,7 @@ export function Lineage() {
           onChange={(value) => change({ way: value === "up" ? undefined : value, at: undefined })}
           aria-label="Direction"
         />
-        <NumberInput aria-label="How deep" value={address.depth ?? 4} min={1} max={30} w={80} onChange={(value) => change({ depth: Number(value) || undefined })} />
+        <NumberInput aria-label="How deep" value={Number(address.depth ?? 4)} min={1} max={30} w={80} onChange={(value) => change({ depth: String(value || "") || undefined })} />
         <TextInput aria-label="Find in the graph" placeholder="Find in the graph" value={address.text ?? ""} onChange={(event) => change({ text: event.currentTarget.value })} w={180} />
       </div>
       {address.of ? (
@@ -75,7 +75,7 @@ function Walk({ root }: { root: Thing }) {
   useEffect(() => open(new Set()), [root.id]);
   const text = address.text ?? "";
   const graph = useMemo(
-    () => shownOf(root, address.depth ?? 4, new Set([...opened, ...openedFor(root, text)])),
+    () => shownOf(root, Number(address.depth ?? 4), new Set([...opened, ...openedFor(root, text)])),
     [root, address.depth, opened, text],
   );
   const chosen = graph.nodes.find((node) => node.key === address.at)?.thing;

@@ -35,7 +35,8 @@ export function merged(root: Thing): { things: Map<string, Thing>; below: Map<st
   while (waiting.length) {
     const at = waiting.pop()!;
     const key = keyOf(at);
-    if (!things.has(key)) things.set(key, at);
+    // Where a thing is met again, the walk says only that it was shown before; its facts stand where it was met first.
+    if (!things.has(key) || things.get(key)!.note === "shown above") things.set(key, at);
     const known = below.get(key) ?? [];
     for (const child of at.children) {
       const to = keyOf(child);

@@ -1,0 +1,2 @@
+export { Dataset } from "./Dataset";
+export { Datasets } from "./Datasets";

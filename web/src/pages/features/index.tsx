@@ -1,0 +1,2 @@
+export { FeatureView } from "./FeatureView";
+export { Features } from "./Features";

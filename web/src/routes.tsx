@@ -1,6 +1,7 @@
 /** Every page by its path. Each is loaded when it is first gone to. */
 
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, parseSearchWith, stringifySearchWith, type AnyRoute } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, type AnyRoute } from "@tanstack/react-router";
+import { read, written } from "./shell/searching";
 import { NoSuchPage, PageFailed } from "./shell/NoPage";
 import { Shell } from "./shell/Shell";
 
@@ -54,16 +55,10 @@ const tree = root.addChildren([
   page("/settings", settings, "Settings"),
 ]);
 
-/** What stands behind `?` is text, so that `at=1` is the same typed by hand and written by a page; lists are JSON. */
-function read(value: string): unknown {
-  if (value === "true") return true;
-  return value.startsWith("[") ? (JSON.parse(value) as unknown) : value;
-}
-
 export const router = createRouter({
   routeTree: tree,
   defaultPreload: "intent",
   scrollRestoration: true,
-  parseSearch: parseSearchWith(read),
-  stringifySearch: stringifySearchWith(JSON.stringify),
+  parseSearch: read,
+  stringifySearch: written,
 });

@@ -13,7 +13,7 @@ type PageRule = Schemas["PageRule"];
 type PageColumn = Schemas["PageColumn"];
 
 const RULES: Column<PageRule>[] = [
-  { name: "outcome", title: "", value: (rule) => rule.outcome, cell: (rule) => <Status of={rule.outcome ?? "not asked"} look={rule.outcome === "passed" ? "good" : rule.outcome === "failed" ? (rule.severity === "error" ? "bad" : "waits") : ""} /> },
+  { name: "outcome", title: "", value: (rule) => rule.outcome, cell: (rule) => <Status of={rule.outcome ?? "not asked"} look={rule.outcome === "held" ? "good" : rule.outcome === "failed" ? (rule.severity === "error" ? "bad" : "waits") : ""} /> },
   { name: "says", title: "Rule", value: (rule) => rule.says, cell: (rule) => <span title={rule.business_impact}>{rule.says}</span> },
   { name: "severity", title: "Severity", value: (rule) => rule.severity },
   { name: "effect", title: "What a breach does", value: (rule) => rule.effect },

@@ -7,7 +7,7 @@ import { useVerb } from "../../api/hooks";
 import { useMay } from "../../api/session";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Card } from "../../parts/Page";
-import { Empty, Shown } from "../../parts/State";
+import { Empty, Loading, Shown } from "../../parts/State";
 import { duration, plural } from "../../parts/words";
 import { useAddress } from "../../shell/address";
 
@@ -67,8 +67,9 @@ export function Query({ name }: { name: string }) {
           </span>
         </div>
       </form>
+      {found.isPlaceholderData && <Loading />}
       <Shown of={found}>
-        {(answer) => (
+        {(answer) => found.isPlaceholderData ? null : (
           <Card flush title={plural(answer.rows.length, "row")} aside={`${answer.is_cut ? "cut off here; " : ""}${duration(answer.seconds)}`}>
             {lines.length === 0 ? <Empty what="No row." /> : <DataTable label="Answer" rows={lines} columns={columns} id={(line) => String(line.at)} />}
           </Card>

@@ -73,7 +73,10 @@ export function grouped(steps: readonly GraphStep[]): Graph {
 
 function counted(steps: readonly GraphStep[]): string {
   const counts = new Map<string, number>();
-  for (const step of steps) counts.set(step.says, (counts.get(step.says) ?? 0) + 1);
+  for (const step of steps) {
+    const word = step.says.split(",")[0]!;
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
   const many = [...counts].sort((a, b) => b[1] - a[1]);
   return many.length > 2 ? `${many.length} states` : many.map(([says, count]) => (many.length === 1 ? says : `${count} ${says}`)).join(", ");
 }

@@ -1,6 +1,6 @@
 /** One pipeline: what would run and why, what starts it, how it has run; and a run of it. */
 
-import { Tabs, TextInput } from "@mantine/core";
+import { Tabs } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { path, type Schemas } from "../../api/client";
 import { useAct, useVerb } from "../../api/hooks";
@@ -61,18 +61,16 @@ export function Pipeline() {
               </Tabs.List>
               {sheet.publication && (
                 <Tabs.Panel value="plan">
-                  <div className="stack">
-                    <AsOf now={address.now ?? ""} onChange={(now) => change({ now: now || undefined })} />
-                    <Plan
+                  <Plan
                       pipeline={name}
                       now={address.now ?? null}
                       given={address.given ?? NOTHING}
-                      onGive={(given) => change({ given: Object.keys(given).length ? given : undefined })}
+                      onGive={(given, now) => change({ given: Object.keys(given).length ? given : undefined, now: now || undefined })}
+                      last={sheet.runs.find((run) => run.status === "done")?.id}
                       since={`${sheet.publication} ${sheet.runs[0]?.id ?? ""} ${sheet.runs[0]?.status ?? ""}`}
                       selected={address.step}
                       onSelect={(step) => change({ step: step === address.step ? undefined : step })}
                     />
-                  </div>
                 </Tabs.Panel>
               )}
               <Tabs.Panel value="runs">
@@ -88,20 +86,6 @@ export function Pipeline() {
         )}
       </Shown>
     </Page>
-  );
-}
-
-function AsOf({ now, onChange }: { now: string; onChange: (now: string) => void }) {
-  return (
-    <TextInput
-      label="As of"
-      description="What td.now() says in the plan; the present when empty."
-      placeholder="2013-12-30T05:00:00Z"
-      defaultValue={now}
-      onKeyDown={(event) => event.key === "Enter" && onChange(event.currentTarget.value)}
-      onBlur={(event) => onChange(event.currentTarget.value)}
-      w={320}
-    />
   );
 }
 

@@ -1,15 +1,17 @@
 /** What a run would do now, and why: as a graph, and step by step in words. */
 
-import { Button } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { Suspense, lazy, useMemo, useState } from "react";
 import type { Schemas } from "../../api/client";
+import { useVerb } from "../../api/hooks";
 import { useMay } from "../../api/session";
 import { Card } from "../../parts/Page";
 import { Status } from "../../parts/Small";
 import { Empty, Loading, Shown } from "../../parts/State";
 import { Field } from "./RunIt";
-import { VERDICTS, graphOf, summary, usePlan } from "./planning";
+import { stepsOf } from "../runs/steps";
+import { VERDICTS, graphOf, summary, usePlan, withRest } from "./planning";
 import { textOf, valuesOf } from "./telling";
 
 type Parameter = Schemas["Parameter"];
@@ -21,16 +23,24 @@ interface PlanProps {
   /** What `td.now()` would say; the present without it. */
   now: string | null;
   given: Record<string, unknown>;
-  onGive: (given: Record<string, unknown>) => void;
+  onGive: (given: Record<string, unknown>, now: string) => void;
   since: string;
+  /** The newest run that is over: where the plan ends, its steps tell what came then. */
+  last: string | undefined;
   selected: string | undefined;
   onSelect: (path: string) => void;
 }
 
-export function Plan({ pipeline, now, given, onGive, since, selected, onSelect }: PlanProps) {
+export function Plan({ pipeline, now, given, onGive, since, last, selected, onSelect }: PlanProps) {
   const may = useMay()("code.run");
   const found = usePlan({ pipeline, now, parameters: given }, since, may);
-  const steps = useMemo(() => graphOf(found.data?.steps ?? []), [found.data]);
+  const ends = found.data?.ends_at !== null && found.data !== undefined && found.data.steps.length > 0;
+  const before = useVerb("runs.get", { run: last ?? "" }, { fixed: true, enabled: ends && last !== undefined });
+  const edges = useVerb("runs.edges", { run: last ?? "" }, { fixed: true, enabled: ends && last !== undefined });
+  const steps = useMemo(
+    () => withRest(graphOf(found.data?.steps ?? []), ends ? stepsOf(before.data?.below ?? [], edges.data ?? []) : []),
+    [found.data, ends, before.data, edges.data],
+  );
   if (!may) {
     return (
       <Empty what="A plan imports the published code.">
@@ -42,7 +52,7 @@ export function Plan({ pipeline, now, given, onGive, since, selected, onSelect }
     <Shown of={found} rows={8}>
       {(plan) => (
         <div className="stack">
-          {plan.parameters.length > 0 && <With parameters={plan.parameters} given={given} onGive={onGive} />}
+          <With parameters={plan.parameters} given={given} now={now ?? ""} onGive={onGive} />
           <Card
             flush
             title="What would run now"
@@ -111,21 +121,29 @@ export function Plan({ pipeline, now, given, onGive, since, selected, onSelect }
 }
 
 /** The parameters that the plan is made for. */
-function With({ parameters, given, onGive }: { parameters: readonly Parameter[]; given: Record<string, unknown>; onGive: PlanProps["onGive"] }) {
+function With({ parameters, given, now, onGive }: { parameters: readonly Parameter[]; given: Record<string, unknown>; now: string; onGive: PlanProps["onGive"] }) {
   const [texts, write] = useState<Record<string, string>>({});
+  const [moment, choose] = useState(now);
   const shown = { ...Object.fromEntries(parameters.map((one) => [one.name, textOf(one, given)])), ...texts };
   return (
-    <Card title="With these parameters">
+    <Card title="Of a run with">
       <form
         className="with"
         onSubmit={(event) => {
           event.preventDefault();
-          onGive(valuesOf(parameters, shown));
+          onGive(valuesOf(parameters, shown), moment.trim());
         }}
       >
         {parameters.map((one) => (
           <Field key={one.name} of={one} text={shown[one.name] ?? ""} onWrite={(text) => write({ ...texts, [one.name]: text })} />
         ))}
+        <TextInput
+          label="As of"
+          description="what td.now() says; the present when empty"
+          placeholder="2013-12-30T05:00:00Z"
+          value={moment}
+          onChange={(event) => choose(event.currentTarget.value)}
+        />
         <Button type="submit" variant="default">
           Plan it
         </Button>

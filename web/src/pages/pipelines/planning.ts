@@ -38,6 +38,16 @@ export function graphOf(steps: readonly Step[]): GraphStep[] {
   }));
 }
 
+/** The planned steps, and behind where the plan ends those of an earlier run, which may come. */
+export function withRest(planned: readonly GraphStep[], before: readonly GraphStep[]): GraphStep[] {
+  const paths = new Map(before.map((step) => [step.id, step.path]));
+  const known = new Set(planned.map((step) => step.path));
+  const rest = before
+    .filter((step) => !known.has(step.path) && step.look !== "data")
+    .map((step): GraphStep => ({ id: step.path, path: step.path, look: "", says: "as last time, perhaps", needs: step.needs.map((need) => paths.get(need) ?? need) }));
+  return [...planned, ...rest];
+}
+
 /** `2 would run, 3 known`, in the order of what costs most. */
 export function summary(steps: readonly Step[]): string {
   const order: Step["verdict"][] = ["run", "depends", "wait", "act", "reuse"];

@@ -85,7 +85,7 @@ function Head({ run }: { run: RunRow }) {
   const now = useNow(run.status === "running");
   return (
     <Card>
-      <div className="grid">
+      <div className="grid" style={{ alignItems: "start" }}>
       <Facts
         of={[
           ["Started", run.started_at && <span key="s"><Time at={run.started_at} />, {moment(run.started_at)}</span>],

@@ -40,6 +40,12 @@ it("shows the snapshots that came in, each once", () => {
   ]);
 });
 
+it("knows what a step that works was given by its key", () => {
+  const below = [run("read"), run("fit", { status: "running", ended_at: null, key_parts: { inputs: { rows: "d1" } } })];
+
+  expect(stepsOf(below, [edge("read", "out", "d1", "read")])[1]!.needs).toEqual(["read"]);
+});
+
 it("draws no box for a pipeline inside of the pipeline, only for what it runs", () => {
   expect(stepsOf([run("inner", { kind: "pipeline" }), run("inner/fit")], []).map((step) => step.id)).toEqual(["inner/fit"]);
 });

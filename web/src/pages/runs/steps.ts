@@ -10,6 +10,7 @@ type RunEdge = Schemas["RunEdge"];
 
 export interface Makers {
   of: (edge: RunEdge) => string | undefined;
+  ofContent: (digest: string) => string | undefined;
 }
 
 /** Which step of this run made what another was given: by its run, by the run that it was reused from, by the content. */
@@ -21,6 +22,7 @@ export function makersOf(below: readonly Run[], edges: readonly RunEdge[]): Make
     if (edge.direction === "out" && inside.has(edge.run) && !byDigest.has(edge.digest)) byDigest.set(edge.digest, edge.run);
   }
   return {
+    ofContent: (digest) => byDigest.get(digest),
     of: ({ producer, digest }) =>
       producer !== null && inside.has(producer) ? producer : (reusing.get(producer ?? "") ?? (producer?.startsWith("snap_") ? undefined : byDigest.get(digest))),
   };
@@ -42,6 +44,13 @@ export function stepsOf(below: readonly Run[], edges: readonly RunEdge[], now = 
     }
     const need = maker ?? (snapshot === null ? undefined : edge.digest);
     if (need !== undefined && need !== edge.run) needs.set(edge.run, (needs.get(edge.run) ?? new Set()).add(need));
+  }
+  for (const run of below) {
+    // What a step that works was given is recorded when it is done; until then its key says it.
+    if (run.ended_at !== null || needs.has(run.id)) continue;
+    const given = Object.values((run.key_parts?.["inputs"] ?? {}) as Record<string, unknown>);
+    const found = given.flatMap((digest) => (typeof digest === "string" ? (makers.ofContent(digest) ?? []) : []));
+    needs.set(run.id, new Set(found.filter((maker) => maker !== run.id)));
   }
   const steps = below
     .filter((run) => run.kind !== "pipeline")

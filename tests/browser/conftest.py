@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,14 @@ class House:
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     home = own_demo_home(shared_folder(tmp_path_factory), tmp_path_factory.mktemp("browser") / "home")
-    command = [sys.executable, "-m", "treadle.faces.cli.entry", "up", "--home", str(home), "--project", "flights"]
+    with opened_house(home, "--project", "flights") as house:
+        yield house
+
+
+@contextmanager
+def opened_house(home: Path, *options: str) -> Iterator[House]:
+    """A `treadle up` over a home, with that as its working folder, until the end of the `with`."""
+    command = [sys.executable, "-m", "treadle.faces.cli.entry", "up", "--home", str(home), *options]
     said = (home / "up.log").open("wb")
     with subprocess.Popen(
         [*command, "--port", "0", "--serve-port", "0", "--json"], cwd=home, stdout=subprocess.PIPE, stderr=said
@@ -140,6 +148,13 @@ class Looker:
 @pytest.fixture
 def looker(house: House, browser: Browser) -> Iterator[Looker]:
     """A signed-in person in a fresh browser window. The test fails when a page complains in the console."""
+    with looking(house, browser) as looker:
+        yield looker
+
+
+@contextmanager
+def looking(house: House, browser: Browser) -> Iterator[Looker]:
+    """A signed-in person in a fresh browser window of a house. Fails at its end when a page has complained."""
     context = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce")
     signed = context.request.post(f"{house.url}/api/v1/session", data={"token": house.token})
     assert signed.status == 204, signed.text()

@@ -14,6 +14,7 @@ export const theme = createTheme({
   fontFamilyMonospace: "var(--mono)",
   defaultRadius: "md",
   cursorType: "pointer",
+  respectReducedMotion: true,
   fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "18px" },
   headings: { fontWeight: "620", sizes: { h1: { fontSize: "22px" }, h2: { fontSize: "16px" }, h3: { fontSize: "14px" } } },
   components: {

@@ -130,6 +130,8 @@ def test_a_question_is_answered_and_a_pipeline_is_paused(worker: Looker) -> None
     page = worker.visit("/pipelines/asking")
     asked_for(page, "Run it now")
     stands(page, "waiting")
+    page = worker.visit("/runs")
+    page.get_by_role("link", name="the new price").click()
     page.get_by_role("button", name="Yes").click()
     page.get_by_role("dialog").get_by_role("button", name="Yes").click()
     stands(page, "done")

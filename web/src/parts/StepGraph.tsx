@@ -2,7 +2,7 @@
 
 import dagre from "@dagrejs/dagre";
 import { useComputedColorScheme } from "@mantine/core";
-import { Background, Controls, Handle, Position, ReactFlow, type Edge, type Node, type NodeProps } from "@xyflow/react";
+import { Background, Controls, Handle, Position, ReactFlow, type Edge, type Node, type NodeProps, type ReactFlowInstance } from "@xyflow/react";
 import "@xyflow/react/dist/style.css";
 import { useMemo } from "react";
 import { grouped, type GraphNode, type GraphStep } from "./grouping";
@@ -10,6 +10,7 @@ import "./step-graph.css";
 
 const WIDTH = 190;
 const HEIGHT = 46;
+const READABLE = 0.6;
 const TYPES = { step: StepNode };
 
 type StepData = { node: GraphNode; isSelected: boolean };
@@ -49,8 +50,7 @@ export default function StepGraph({ steps, label, height = 420, selected, onPick
         edges={edges}
         nodeTypes={TYPES}
         colorMode={scheme}
-        fitView
-        fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
+        onInit={(flow) => void shownFrom(flow, height)}
         minZoom={0.05}
         nodesDraggable={false}
         nodesConnectable={false}
@@ -64,6 +64,15 @@ export default function StepGraph({ steps, label, height = 420, selected, onPick
       </ReactFlow>
     </div>
   );
+}
+
+/** All of it where that can be read; else its beginning, to be moved along. */
+async function shownFrom(flow: ReactFlowInstance<Node<StepData>>, height: number): Promise<void> {
+  await flow.fitView({ maxZoom: 1, padding: 0.08 });
+  if (flow.getZoom() >= READABLE) return;
+  const bounds = flow.getNodesBounds(flow.getNodes());
+  const y = Math.max(16, (height - bounds.height * READABLE) / 2);
+  await flow.setViewport({ x: 16, y, zoom: READABLE });
 }
 
 function StepNode({ data }: NodeProps<Node<StepData>>) {

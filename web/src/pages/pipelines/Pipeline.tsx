@@ -2,6 +2,7 @@
 
 import { Tabs } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { path, type Schemas } from "../../api/client";
 import { useAct, useVerb } from "../../api/hooks";
 import { Ask } from "../../parts/Acting";
@@ -16,13 +17,11 @@ import { Marks, seconds } from "./Marks";
 import { Plan } from "./Plan";
 import { RunIt } from "./RunIt";
 import { Starting } from "./Starting";
-import { whenOf } from "./telling";
+import { parametersIn, whenOf } from "./telling";
 
 type Sheet = Schemas["PipelineSheet"];
 type Mark = Schemas["RunMark"];
-type Address = { tab: string; step: string; now: string; given: Record<string, unknown> };
-
-const NOTHING = {};
+type Address = { tab: string; step: string; now: string; given: string };
 
 const COLUMNS: Column<Mark>[] = [
   { name: "status", title: "", value: (run) => run.status, cell: (run) => <Status of={run.status} look={STATUSES[run.status as keyof typeof STATUSES]} /> },
@@ -37,6 +36,7 @@ export function Pipeline() {
   const name = useParam("name");
   const found = useVerb("pipelines.get", { pipeline: name, runs: 200 });
   const [address, change] = useAddress<Address>();
+  const given = useMemo(() => parametersIn(address.given), [address.given]);
   return (
     <Page
       name={name}
@@ -64,8 +64,8 @@ export function Pipeline() {
                   <Plan
                       pipeline={name}
                       now={address.now ?? null}
-                      given={address.given ?? NOTHING}
-                      onGive={(given, now) => change({ given: Object.keys(given).length ? given : undefined, now: now || undefined })}
+                      given={given}
+                      onGive={(given, now) => change({ given: Object.keys(given).length ? JSON.stringify(given) : undefined, now: now || undefined })}
                       last={sheet.runs.find((run) => run.status === "done")?.id}
                       since={`${sheet.publication} ${sheet.runs[0]?.id ?? ""} ${sheet.runs[0]?.status ?? ""}`}
                       selected={address.step}

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
-import { sourceOf, textOf, valuesOf, whenOf } from "./telling";
+import { parametersIn, sourceOf, textOf, valuesOf, whenOf } from "./telling";
 
 type Parameter = Schemas["Parameter"];
 
@@ -29,4 +29,9 @@ it("says what starts a pipeline", () => {
   );
   expect(sourceOf("trigger:retrain:alert.opened:endpoint/shop")).toBe("alert.opened of endpoint/shop");
   expect(sourceOf("schedule:retrain:0 3 * * *:UTC")).toBe("schedule 0 3 * * * (UTC)");
+});
+
+it("reads parameters from an address, and none from an address that was mangled", () => {
+  expect(parametersIn('{"rows":5}')).toEqual({ rows: 5 });
+  expect([parametersIn("{rows"), parametersIn(undefined), parametersIn("[1]"), parametersIn("null")]).toEqual([{}, {}, {}, {}]);
 });

@@ -66,3 +66,9 @@ function read(text: string): unknown {
     return text;
   }
 }
+
+/** The parameters that an address names as JSON; none where it is no such thing. */
+export function parametersIn(text: unknown): Record<string, unknown> {
+  const value = typeof text === "string" ? read(text) : text;
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}

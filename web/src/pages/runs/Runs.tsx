@@ -84,6 +84,7 @@ export function Runs() {
         />
         <span className="dim">{found.data ? `${plural(runs.length, "run")}${found.hasNextPage ? " so far" : ""}` : ""}</span>
       </div>
+      <Waits />
       <Card flush>
         {found.isError ? (
           <Failed error={found.error} again={() => void found.refetch()} />
@@ -107,5 +108,22 @@ export function Runs() {
         )}
       </Card>
     </Page>
+  );
+}
+
+/** The runs that wait for a person. */
+function Waits() {
+  const found = useVerb("runs.waiting", null);
+  const waits = (found.data ?? []).filter((wait) => wait.kind === "approval");
+  if (waits.length === 0) return null;
+  return (
+    <div className="row">
+      <Status of="waiting">{plural(waits.length, "run waits", "runs wait")} for an answer</Status>
+      {waits.slice(0, 5).map((wait) => (
+        <Link key={wait.id} to={`/runs/${wait.run}`}>
+          {wait.subject || wait.run}
+        </Link>
+      ))}
+    </div>
   );
 }

@@ -16,14 +16,16 @@ type Run = Schemas["Run"];
 interface StepSheetProps {
   step: Run;
   edges: readonly Schemas["RunEdge"][];
+  /** By id, what the steps of the run are called. */
+  names: ReadonlyMap<string, string>;
   now: number;
   onClose: () => void;
 }
 
-export function StepSheet({ step, edges, now, onClose }: StepSheetProps) {
+export function StepSheet({ step, edges, names, now, onClose }: StepSheetProps) {
   const own = edges.filter((edge) => edge.run === step.id);
   return (
-    <Card title={step.path} aside={<CloseButton size="sm" onClick={onClose} aria-label="Close the step" />}>
+    <Card title={<span style={{ overflowWrap: "anywhere" }}>{step.path}</span>} aside={<CloseButton size="sm" onClick={onClose} aria-label="Close the step" />}>
       <div className="stack">
         <Facts
           of={[
@@ -43,7 +45,7 @@ export function StepSheet({ step, edges, now, onClose }: StepSheetProps) {
             of={own.map((edge): [string, React.ReactNode] => [
               `${edge.direction === "in" ? "Given" : "Made"} ${edge.role === "result" ? "" : edge.role}`.trim(),
               <span key={edge.role}>
-                <What of={edge} /> <span className="dim">{aboutOf(edge)}</span>
+                <What of={edge} inside={names} /> <span className="dim">{aboutOf(edge)}</span>
               </span>,
             ])}
           />

@@ -5,6 +5,7 @@ import type { Schemas } from "../../api/client";
 import { useVerb } from "../../api/hooks";
 import { Card } from "../../parts/Page";
 import { Status } from "../../parts/Small";
+import { nameOf } from "../../parts/grouping";
 import { Loading } from "../../parts/State";
 import { StepSheet } from "./StepSheet";
 import { Timeline } from "./Timeline";
@@ -26,6 +27,7 @@ export function Steps({ run, below, selected, onSelect }: StepsProps) {
   const now = useNow(run.status === "running");
   const edges = useMemo(() => found.data ?? [], [found.data]);
   const steps = useMemo(() => stepsOf(below, edges, now), [below, edges, now]);
+  const names = useMemo(() => new Map(below.map((one) => [one.id, nameOf(one.path)])), [below]);
   const chosen = below.find((one) => one.id === selected);
   const parts = (
     <div className="stack">
@@ -47,9 +49,9 @@ export function Steps({ run, below, selected, onSelect }: StepsProps) {
   );
   if (!chosen) return parts;
   return (
-    <div className="grid two">
+    <div className="grid two steps">
       {parts}
-      <StepSheet step={chosen} edges={edges} now={now} onClose={() => onSelect(undefined)} />
+      <StepSheet step={chosen} edges={edges} names={names} now={now} onClose={() => onSelect(undefined)} />
     </div>
   );
 }

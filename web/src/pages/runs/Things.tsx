@@ -57,10 +57,22 @@ function columnsOf(): Column<Row>[] {
   ];
 }
 
-export function What({ of }: { of: RunEdge }) {
+/** inside: by id, what steps of the same run are called. */
+export function What({ of, inside }: { of: RunEdge; inside?: ReadonlyMap<string, string> }) {
   const snapshot = snapshotOf(of);
   if (of.is_gone) return <Status of="gone" look="waits" />;
   if (snapshot !== null) return <Link to={`/datasets/${String(of.meta["dataset"])}`}>{snapshot}</Link>;
+  const maker = inside?.get(of.producer ?? "");
+  if (of.direction === "in" && maker !== undefined) {
+    return (
+      <span>
+        {of.kind} of{" "}
+        <Link to="." search={((before: Record<string, unknown>) => ({ ...before, step: of.producer })) as never}>
+          {maker}
+        </Link>
+      </span>
+    );
+  }
   if (of.direction === "in" && of.producer?.startsWith("run_")) {
     return (
       <span>

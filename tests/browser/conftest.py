@@ -32,6 +32,7 @@ PICTURES = Path(os.environ.get("TREADLE_SCREENSHOTS", ROOT / "build" / "screensh
 """Where pictures of the pages are left: what a run of the tests shows a person."""
 CHROMIUM = os.environ.get("TREADLE_CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium")
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+EXPERIMENT = "learning rates"
 SERIOUS = ("serious", "critical")
 expect.set_options(timeout=10_000)
 
@@ -64,6 +65,34 @@ class House:
         )
         assert answer.status_code < 300, answer.text
         return answer.json()
+
+    def tracked(self) -> tuple[str, list[str]]:
+        """An experiment with some runs, as a training script logs them: its id and theirs. Made when first asked for."""
+        found = [one for one in self.ask("searches.experiments")["items"] if one["name"] == EXPERIMENT]
+        if not found:
+            self._log()
+            return self.tracked()
+        experiment = str(found[0]["number"])
+        return experiment, [run["run"] for run in self.ask("searches.runs", experiments=[experiment])["items"]]
+
+    def _log(self) -> None:
+        experiment = str(self.ask("experiments.create", name=EXPERIMENT)["number"])
+        with httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60) as http:
+            for number, rate in enumerate((0.3, 0.1, 0.03)):
+                run = self.ask("tracking.create", experiment=experiment, name=f"rate {rate}")["run"]
+                steps = list(range(200))
+                self.ask(
+                    "tracking.log",
+                    run=run,
+                    keys=["loss"] * len(steps) + ["accuracy"],
+                    values=[1 / (1 + rate * step) for step in steps] + [0.7 + number / 20],
+                    steps=[*steps, 0],
+                    times_ms=[1_700_000_000_000 + step * 1000 for step in [*steps, 0]],
+                    params=[{"key": "rate", "value": str(rate)}, {"key": "model", "value": "forest"}],
+                )
+                place = f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/notes.csv"
+                assert http.put(place, content=f"step,loss\n0,1\n199,{rate}\n").status_code == 200
+                self.ask("tracking.update", run=run, status="FINISHED", end_ms=1_700_000_200_000)
 
 
 @pytest.fixture(scope="session")

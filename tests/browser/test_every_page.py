@@ -24,6 +24,13 @@ PAGES = {
     "runs": "/runs",
     "run": "/runs/{run}",
     "run-story": "/runs/{run}?tab=story",
+    "experiments": "/experiments",
+    "experiment": "/experiments/{experiment}",
+    "experiment-charts": "/experiments/{experiment}?tab=charts",
+    "experiment-groups": "/experiments/{experiment}?tab=groups",
+    "tracked-run": "/experiments/{experiment}/runs/{tracked}",
+    "tracked-run-files": "/experiments/{experiment}/runs/{tracked}?tab=files&file=notes.csv",
+    "compare": "/compare?runs=%5B%22{tracked}%22%2C%22{other}%22%5D",
     "models": "/models",
     "model": "/models/late-arrival",
     "version": "/models/late-arrival/1",
@@ -48,6 +55,9 @@ PAGES = {
 
 def address(house: House, path: str) -> str:
     """The path with ids of things that are in the store."""
+    if "{experiment}" in path or "{tracked}" in path:
+        experiment, runs = house.tracked()
+        return path.format(experiment=experiment, tracked=runs[0], other=runs[1])
     if "{run}" in path:
         return path.format(run=house.ask("runs.list", kind="pipeline", limit=1)["items"][0]["id"])
     if "{prediction}" in path:

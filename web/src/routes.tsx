@@ -22,6 +22,7 @@ const pipelines = () => import("./pages/pipelines") as Pages;
 const datasets = () => import("./pages/datasets") as Pages;
 const features = () => import("./pages/features") as Pages;
 const runs = () => import("./pages/runs") as Pages;
+const experiments = () => import("./pages/experiments") as Pages;
 const models = () => import("./pages/models") as Pages;
 const endpoints = () => import("./pages/endpoints") as Pages;
 const monitoring = () => import("./pages/monitoring") as Pages;
@@ -40,6 +41,10 @@ const tree = root.addChildren([
   page("/features/$view", features, "FeatureView"),
   page("/runs", runs, "Runs"),
   page("/runs/$run", runs, "Run"),
+  page("/experiments", experiments, "Experiments"),
+  page("/experiments/$experiment", experiments, "Experiment"),
+  page("/experiments/$experiment/runs/$run", experiments, "TrackedRun"),
+  page("/compare", experiments, "Compare"),
   page("/models", models, "Models"),
   page("/models/$model", models, "Model"),
   page("/models/$model/$version", models, "Version"),

@@ -133,3 +133,15 @@ def test_a_forged_cookie_is_nobodys(house: Serving) -> None:
         asked = page.get("/api/v1/session", headers={"Cookie": f"treadle-{port}={'A' * 120}"})
 
     assert asked.status_code == 401
+
+
+def test_a_signed_in_user_sees_logged_files_and_a_stranger_does_not(house: Serving) -> None:
+    house.workspace.accounts.add(OWNER, AddUser(name="grace", password=PASSWORD, role="track"))
+    with browser(house) as page:
+        asked = {"path": "nothing.txt", "run_uuid": "0" * 32}
+        stranger = page.get("/get-artifact", params=asked)
+        page.post("/api/v1/session", json={"name": "grace", "password": PASSWORD})
+        signed = page.get("/get-artifact", params=asked)
+
+    assert stranger.status_code == 401
+    assert signed.status_code == 404

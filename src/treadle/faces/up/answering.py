@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import treadle
 from treadle.assembly import Workspace
@@ -16,6 +17,9 @@ from treadle.faces.api.mlflow.identity import ClientIdentifier
 from treadle.faces.api.opening import OpenedLater
 from treadle.faces.api.server import Server
 from treadle.faces.tokens import home_token
+
+if TYPE_CHECKING:
+    from treadle.faces.api.web.sessions import Sessions
 
 
 def answering(
@@ -34,13 +38,18 @@ def answering(
     names = None if "*" in hosts or not (is_local or hosts) else hosts
     meter = Meter()
 
+    @cache
+    def sessions() -> Sessions:
+        from treadle.faces.api.web.sessions import Sessions  # what seals cookies is loaded when the first one comes
+
+        return Sessions(token)
+
     def verbs() -> Any:
         from treadle.faces.api.application import build
         from treadle.faces.api.pages import page_routes
         from treadle.faces.api.web.application import inside, web_routes
-        from treadle.faces.api.web.sessions import Sessions
 
-        bound, sessions = workspace.bound(), Sessions(token)
+        bound = workspace.bound()
         return build(
             bound,
             authenticator,
@@ -50,9 +59,9 @@ def answering(
             meter=meter,
             foreign_routes=[
                 *page_routes(bound, authenticator),
-                *web_routes(workspace, authenticator, sessions, lambda: server.is_ending),
+                *web_routes(workspace, authenticator, sessions(), lambda: server.is_ending),
             ],
-            inside=inside(sessions),
+            inside=inside(sessions()),
         )
 
     front = MlflowFront(
@@ -64,6 +73,7 @@ def answering(
         version=treadle.__version__,
         body_max_bytes=settings.body_max_bytes,
         static_prefix=static_prefix,
+        session=lambda scope: sessions().authorization(scope),
     )
     server = Server(front, authenticator, host=host, port=port)
     return server, front

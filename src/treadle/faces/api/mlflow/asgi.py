@@ -51,6 +51,7 @@ class MlflowFront:
 
     dispatcher: makes the dispatcher when the first request comes, or when `warm` is called.
     static_prefix: a further beginning of paths under which everything is served too.
+    session: the Authorization that a cookie of the request stands for, for pages that show logged files; empty for none.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class MlflowFront:
         version: str = "",
         body_max_bytes: int = 64 << 20,
         static_prefix: str = "",
+        session: Callable[[Scope], str] = lambda _: "",
     ) -> None:
         self._app = app
+        self._session = session
         self._make = dispatcher
         self._dispatcher: Dispatcher | None = None
         self._most_inline, self._is_embedded = -1, False
@@ -132,6 +135,8 @@ class MlflowFront:
     async def _answer(self, dispatcher: Dispatcher, scope: Scope, receive: Receive, path: str) -> Answer:
         headers, hosts = _headers(scope)
         self._doorkeeper.check(scope["scheme"], headers, hosts=hosts)
+        if "cookie" in headers and "authorization" not in headers and (shown := self._session(scope)):
+            headers["authorization"] = shown
         method: str = scope["method"]
         if method == "OPTIONS":
             return Answer(status=204, body=b"", headers={"allow": ", ".join(dispatcher.table.methods(path))})

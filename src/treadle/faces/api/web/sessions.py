@@ -60,6 +60,11 @@ class Sessions:
         text = "owner" if self.is_owner(signed.token) else f"{signed.token_id or ''} {signed.token}"
         return self._cookies.encrypt(text.encode()).decode()
 
+    def authorization(self, scope: Scope) -> str:
+        """The Authorization that the cookie of a request stands for; empty where it stands for none."""
+        signed = self.opened(cookie) if (cookie := cookie_of(scope)) else None
+        return "" if signed is None else f"Bearer {signed.token}"
+
     def opened(self, cookie: str) -> Signed | None:
         """What a cookie stands for; None for one that is not ours or is over."""
         try:
@@ -96,10 +101,10 @@ class SignedIn:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and b"authorization" not in dict(scope["headers"]):
-            signed = self.sessions.opened(cookie) if (cookie := cookie_of(scope)) else None
-            if signed is not None:
+            shown = self.sessions.authorization(scope)
+            if shown:
                 scope = {**scope, "headers": list(scope["headers"])}
-                MutableHeaders(scope=scope)["authorization"] = f"Bearer {signed.token}"
+                MutableHeaders(scope=scope)["authorization"] = shown
         await self.app(scope, receive, send)
 
 

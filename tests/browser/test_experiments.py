@@ -52,7 +52,7 @@ def test_chosen_runs_are_compared_and_what_differs_stands_out(looker: Looker) ->
 
     expect(page.get_by_role("rowheader", name="rate", exact=True)).to_be_visible()
     expect(page.get_by_role("rowheader", name="model")).to_have_count(0)
-    page.get_by_text("Also what is the same").click()
+    page.get_by_role("switch").check(force=True)
     expect(page.get_by_role("rowheader", name="model")).to_be_visible()
 
 

@@ -48,7 +48,7 @@ export function Files({ run }: { run: Tracked }) {
                         leftSection={entry.is_dir ? <Folder size={14} /> : <File size={14} />}
                         onClick={() => (entry.is_dir ? change({ folder: [folder, name].filter(Boolean).join("/"), file: undefined }, true) : change({ file: [folder, name].filter(Boolean).join("/") }))}
                       >
-                        {name} <span className="dim">&nbsp;{entry.is_dir ? "" : bytes(entry.size_bytes)}</span>
+                        {name} {entry.is_dir ? "" : bytes(entry.size_bytes)}
                       </Button>
                     </li>
                   );

@@ -19,6 +19,9 @@ export function Acts({ run }: { run: Run }) {
   const cancel = useAct("runs.cancel", (one) => (one.is_cancelled ? "The run is cancelled." : "The run had ended already."));
   const resume = useAct("runs.resume", () => "The run goes on within a second.");
   const [step, choose] = useState("");
+  const waits = useVerb("runs.waiting", null, { enabled: run.status === "waiting" });
+  // A run that `treadle up` did not start is not gone on with by itself once its question is answered.
+  const isAnswered = run.status === "waiting" && waits.data !== undefined && !waits.data.some((wait) => wait.run === run.id);
   if (run.kind !== "pipeline" || run.parent !== null) return null;
   const given = Object.fromEntries(Object.entries(run.params).map(([name, value]) => [name, plain(value)]));
   return (
@@ -28,7 +31,7 @@ export function Acts({ run }: { run: Run }) {
           Its workers end within a heartbeat, and nothing of it is committed from now on. What its steps have finished is kept.
         </Ask>
       )}
-      {RESUMES.includes(run.status) && (
+      {(RESUMES.includes(run.status) || isAnswered) && (
         <Ask label="Resume" permission="code.run" title="Resume the run" variant="filled" onDo={() => resume.mutateAsync({ run: run.id, from_step: step || null })}>
           <span>It goes on with the code that was published last. What it has finished is not run again.</span>
           <TextInput
@@ -47,7 +50,7 @@ export function Acts({ run }: { run: Run }) {
 /** What a waiting run asks, with the answers. */
 export function Waiting({ run }: { run: Run }) {
   const found = useVerb("runs.waiting", null, { enabled: run.status === "waiting" });
-  const answer = useAct("runs.answer", () => "It is answered; the run goes on within a second.");
+  const answer = useAct("runs.answer", () => "It is answered.");
   if (run.status !== "waiting") return null;
   const waits = (found.data ?? []).filter((wait) => wait.run === run.id);
   return (
@@ -69,10 +72,10 @@ export function Waiting({ run }: { run: Run }) {
             {wait.kind === "approval" && (
               <div className="row">
                 <Ask label="Yes" permission="code.run" title={wait.subject || "Approve"} variant="filled" confirm="Yes" onDo={() => answer.mutateAsync({ wait: wait.id, answer: true })}>
-                  The run goes on with the answer yes. Who answered stands in the audit log.
+                  What treadle up started goes on by itself with the answer yes, another run when it is resumed. Who answered stands in the audit log.
                 </Ask>
                 <Ask label="No" permission="code.run" title={wait.subject || "Decline"} danger confirm="No" onDo={() => answer.mutateAsync({ wait: wait.id, answer: false })}>
-                  The run goes on with the answer no. Who answered stands in the audit log.
+                  What treadle up started goes on by itself with the answer no, another run when it is resumed. Who answered stands in the audit log.
                 </Ask>
               </div>
             )}

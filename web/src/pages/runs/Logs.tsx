@@ -15,7 +15,7 @@ const AT_WORK = ["queued", "running", "waiting"];
 const DRAW_EVERY_MS = 120;
 
 export function Logs({ run }: { run: Schemas["Run"] }) {
-  const [address, change] = useAddress<{ find: string; of: string; follow: boolean }>();
+  const [address, change] = useAddress<{ find: string; of: string; stay: boolean }>();
   const runs = AT_WORK.includes(run.status);
   const { lines, isOver, error } = useLines(run.id, runs);
   const text = (address.find ?? "").toLowerCase();
@@ -24,7 +24,7 @@ export function Logs({ run }: { run: Schemas["Run"] }) {
     () => lines.filter((line) => (!text || line.text.toLowerCase().includes(text)) && (!address.of || line.step === address.of)),
     [lines, text, address.of],
   );
-  const follows = runs && address.follow !== false;
+  const follows = runs && address.stay !== true;
   return (
     <Card flush title="Logs" aside={runs ? `${plural(lines.length, "line")}, as they are printed` : plural(lines.length, "line")}>
       <div className="row" style={{ padding: "8px 16px" }}>
@@ -46,7 +46,7 @@ export function Logs({ run }: { run: Schemas["Run"] }) {
           searchable
           w={220}
         />
-        {runs && <Switch label="Follow" checked={follows} onChange={(event) => change({ follow: event.currentTarget.checked ? undefined : false })} />}
+        {runs && <Switch label="Follow" checked={follows} onChange={(event) => change({ stay: event.currentTarget.checked ? undefined : true })} />}
         {text && <span className="dim">{plural(shown.length, "line")} found</span>}
         <Button variant="default" size="xs" disabled={shown.length === 0} onClick={() => save(run.id, shown)} style={{ marginLeft: "auto" }}>
           Save as text

@@ -50,6 +50,16 @@ def test_of_many_raw_rows_the_newest_are_shown_and_the_others_counted(shop: Shop
     assert "4 earlier rows" in view.children[2].title
 
 
+def test_without_raw_rows_the_join_is_not_done_again_and_the_rest_is_told(shop: Shop) -> None:
+    found = why(shop, shop.made["predictions"][3], rows=0)
+
+    assert found.find("feature view") is None
+    features = found.find("features")
+    assert features is not None
+    assert "was not asked" in features.note
+    assert found.find("snapshot") is not None
+
+
 def test_the_revision_says_who_deployed_it_and_why(shop: Shop) -> None:
     revision = why(shop, shop.made["predictions"][0]).find("revision")
 

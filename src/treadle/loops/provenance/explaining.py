@@ -23,8 +23,11 @@ from treadle.systems.train import ModelVersion
 _ROW_COLUMNS = ("_landing", "_row")
 
 
+_NO_ROWS_ASKED = Unfound("From which raw rows they were made was not asked: it takes the join again.")
+
+
 class PredictionStory:
-    """Tells one prediction. rows: so many raw rows are shown for each feature view."""
+    """Tells one prediction. rows: so many raw rows are shown for each feature view; with 0 the join is not done again."""
 
     def __init__(self, up: Upward, *, rows: int) -> None:
         self._up, self._rows = up, rows
@@ -115,7 +118,7 @@ class PredictionStory:
             unlike = differences(record, row)
             if unlike:
                 notes.append(f"Served otherwise than the frame has it: {', '.join(each.name for each in unlike)}.")
-            views = self._views(record, version, row, snapshots, maker)
+            views = self._views(record, version, row, snapshots, maker) if self._rows else _NO_ROWS_ASKED
             if isinstance(views, Unfound):
                 notes.append(views.reason)
             else:

@@ -21,7 +21,8 @@ class WhyRequest:
 
     id: a prediction (`pred_…`), run, snapshot, landing, row (`land_…:17`), alert, event, artifact (`sha256:…`), model
     version (`late-arrival/3`, `late-arrival@champion`) or endpoint (`endpoint/late-arrival`).
-    rows: so many raw rows are shown for each feature view; of more, the newest.
+    rows: so many raw rows are shown for each feature view; of more, the newest. With 0 the features' join is not done again,
+    which is most of what a prediction's answer costs.
     """
 
     id: str

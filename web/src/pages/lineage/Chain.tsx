@@ -1,5 +1,6 @@
 /** A walk up as a tree that opens and closes: from an answer down to raw rows. */
 
+import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { ChevronRight } from "lucide-react";
 import { useState } from "react";
@@ -8,16 +9,24 @@ import { Shown } from "../../parts/State";
 import { pageOf, type Thing } from "./growing";
 import "./chain.css";
 
+const ROWS = 8;
+
 export function Chain({ id }: { id: string }) {
-  const found = useVerb("provenance.why", { id });
+  const [withRows, ask] = useState(false);
+  const found = useVerb("provenance.why", { id, rows: withRows ? ROWS : 0 });
   return (
     <Shown of={found} rows={8}>
       {(root) => (
-        <ul className="plain chain">
-          {root.children.map((child, at) => (
-            <Branch key={at} of={child} depth={0} />
-          ))}
-        </ul>
+        <>
+          <ul className="plain chain">
+            {root.children.map((child, at) => (
+              <Branch key={`${at} ${child.children.length}`} of={child} depth={0} />
+            ))}
+          </ul>
+          <Button variant="default" mt={8} disabled={withRows && !found.isFetching} loading={withRows && found.isFetching} onClick={() => ask(true)}>
+            Down to the raw rows
+          </Button>
+        </>
       )}
     </Shown>
   );

@@ -1,6 +1,6 @@
 /** Lineage: where does it come from, what came of it? */
 
-import { NumberInput, SegmentedControl, TextInput } from "@mantine/core";
+import { NumberInput, SegmentedControl, Switch, TextInput } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { Suspense, lazy, useEffect, useMemo, useState } from "react";
 import { path } from "../../api/client";
@@ -21,12 +21,18 @@ interface Address extends Record<string, unknown> {
   depth: string;
   at: string;
   text: string;
+  rows: boolean;
 }
+
+const ROWS = 8;
 
 export function Lineage() {
   const [address, change] = useAddress<Address>();
   const way = address.way === "down" ? "down" : "up";
-  const found = useVerb(way === "up" ? "provenance.why" : "provenance.impact", { id: address.of ?? "" }, { enabled: Boolean(address.of) });
+  const id = address.of ?? "";
+  const up = useVerb("provenance.why", { id, rows: address.rows ? ROWS : 0 }, { enabled: id !== "" && way === "up" });
+  const down = useVerb("provenance.impact", { id }, { enabled: id !== "" && way === "down" });
+  const found = way === "up" ? up : down;
   return (
     <Page
       name="Lineage"
@@ -54,6 +60,9 @@ export function Lineage() {
           aria-label="Direction"
         />
         <NumberInput aria-label="How deep" value={Number(address.depth ?? 4)} min={1} max={30} w={80} onChange={(value) => change({ depth: String(value || "") || undefined })} />
+        {id.startsWith("pred_") && way === "up" && (
+          <Switch label="Raw rows" checked={address.rows === true} onChange={(event) => change({ rows: event.currentTarget.checked || undefined })} />
+        )}
         <TextInput aria-label="Find in the graph" placeholder="Find in the graph" value={address.text ?? ""} onChange={(event) => change({ text: event.currentTarget.value })} w={180} />
       </div>
       {address.of ? (

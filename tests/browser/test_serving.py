@@ -42,3 +42,27 @@ def test_traffic_is_split_by_a_slider_and_taken_back_in_one_click(looker: Looker
     assert split["kind"] == "split"
     assert sum(split["weights"].values()) == 1
     assert (after["kind"], after["weights"]) == ("rollback", before)
+
+
+def test_an_endpoint_is_tried_from_a_form_and_its_answer_has_a_page(looker: Looker) -> None:
+    page = looker.visit(f"/endpoints/{ENDPOINT}")
+    page.get_by_role("button", name="Try").click()
+    drawer = page.get_by_role("dialog", name=f"Try {ENDPOINT}")
+    drawer.get_by_label("distance").fill("2475")
+    drawer.get_by_role("button", name="Ask").click()
+    link = drawer.get_by_role("link", name="pred_")
+    expect(link).to_be_visible()
+    prediction = link.inner_text()
+
+    assert looker.house.ask("predictions.get", prediction_id=prediction)["inputs"]["distance"] == 2475
+
+
+def test_a_row_that_is_none_is_refused_in_the_servers_words(looker: Looker) -> None:
+    page = looker.visit(f"/endpoints/{ENDPOINT}")
+    page.get_by_role("button", name="Try").click()
+    drawer = page.get_by_role("dialog", name=f"Try {ENDPOINT}")
+    drawer.get_by_label("distance").fill("far")
+    drawer.get_by_role("button", name="Ask").click()
+
+    expect(drawer.get_by_role("alert")).to_contain_text("distance")
+    looker.complaints.clear()  # the browser itself notes that the server refused

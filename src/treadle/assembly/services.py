@@ -74,6 +74,7 @@ FURTHER = {
     "endpoints": (
         ("traffic", "treadle.systems.serve.traffic"),
         ("shadows", "treadle.loops.rollout.comparing"),
+        ("trying", "treadle.systems.serve.trying"),
     ),
     "monitors": (("distributions", "treadle.systems.monitor.distributions"),),
     "features": (

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from treadle.systems.prepare.profiling.making import ProfileMaker
     from treadle.systems.prepare.profiling.service import Profiles
     from treadle.systems.serve import Endpoints, Predictions, PredictionShipper, ServerProcess, Traffic
+    from treadle.systems.serve.trying import Trying
 
 
 class Workspace(Kernel):
@@ -385,6 +386,13 @@ class Workspace(Kernel):
         from treadle.systems.serve.predictions import Predictions
 
         return Predictions(self.serving_area, self.archive)
+
+    @cached_property
+    def trying(self) -> Trying:
+        """Asks the model server of this machine on trial."""
+        from treadle.systems.serve.trying import Trying
+
+        return Trying(self.serving_area)
 
     @cached_property
     def shipper(self) -> PredictionShipper:

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 import treadle as td
-from treadle.systems.serve.records import ListPredictions
+from treadle.systems.serve.errors import UnfitTraffic
+from treadle.systems.serve.records import ListPredictions, TrafficOf
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -55,6 +56,43 @@ def test_pages_follow_each_other_without_a_gap(home):
 
     assert [one.prediction_id for one in (*first.items, *second.items)] == [f"pred_{n}" for n in (5, 4, 3, 2, 1, 0)]
     assert second.next is None
+
+
+def test_traffic_counts_calls_and_says_how_long_they_took(home):
+    times = [START + timedelta(minutes=15 + 30 * n) for n in range(4)]
+    frame = pl.DataFrame(
+        {
+            "prediction_id": [f"p{n}" for n in range(4)],
+            "call_id": ["c0", "c0", "c1", "c2"],
+            "row_in_call": [0, 1, 0, 0],
+            "recorded_at": [times[0], times[0], times[1], times[3]],
+            "latency_us": [1000, 1000, 3000, 8000],
+            "revision": [1, 1, 1, 2],
+        }
+    )
+    home.archive.land("busy", frame.to_arrow(), "busy-1")
+    failed = pl.DataFrame({"call_id": ["c9"], "row_in_call": [0], "recorded_at": [times[1]], "revision": [1]})
+    home.archive.land("busy", failed.to_arrow(), "busy-2", "failures")
+
+    found = home.predictions.traffic(
+        home.caller, TrafficOf(endpoint="busy", until=START + timedelta(hours=2), hours=2, buckets=2)
+    )
+
+    first, second = found.buckets
+    assert (first.calls, first.predictions, first.failures, first.revision) == (2, 3, 1, 1)
+    assert 1.0 <= first.p50_ms <= first.p99_ms <= 3.0
+    assert (second.calls, second.failures, second.revision, second.p50_ms) == (1, 0, 2, 8.0)
+    assert second.starts_at == START + timedelta(hours=1)
+
+
+def test_an_endpoint_that_nobody_asked_has_no_traffic(home):
+    assert home.predictions.traffic(home.caller, TrafficOf(endpoint="silent")).buckets == []
+
+
+@pytest.mark.parametrize("wanted", [{"hours": 0}, {"hours": 745}, {"buckets": 0}, {"buckets": 201}])
+def test_a_window_of_traffic_that_is_none_is_refused(home, wanted):
+    with pytest.raises(UnfitTraffic):
+        home.predictions.traffic(home.caller, TrafficOf(endpoint="busy", **wanted))
 
 
 def test_what_a_shadow_said_is_found_by_its_id(home):

@@ -933,6 +933,13 @@ export interface components {
             revisions: components["schemas"]["Revision"][];
             routes: components["schemas"]["treadle.systems.serve.records.Route"][];
         };
+        EndpointTraffic: {
+            bucket_s: number;
+            buckets: components["schemas"]["TrafficBucket"][];
+            endpoint: string;
+            since: string;
+            until: string;
+        };
         Entry: {
             artifact: string | null;
             interval: [
@@ -3404,6 +3411,21 @@ export interface components {
         TrackedRunNamed: {
             run: string;
         };
+        TrafficBucket: {
+            calls: number;
+            failures: number;
+            p50_ms: number | null;
+            p99_ms: number | null;
+            predictions: number;
+            revision: number;
+            starts_at: string;
+        };
+        TrafficOf: {
+            buckets?: number;
+            endpoint: string;
+            hours?: number;
+            until?: string | null;
+        };
         TrainingSetNamed: {
             name: string;
         };
@@ -3426,6 +3448,18 @@ export interface components {
         TrialNumbered: {
             study: number;
             trial: number;
+        };
+        Tried: {
+            body: {
+                [key: string]: unknown;
+            };
+            latency_ms: number;
+            model_version: string | null;
+            prediction: {
+                [key: string]: unknown;
+            };
+            revision: number | null;
+            url: string;
         };
         TriggerLine: {
             about: string;
@@ -3472,6 +3506,13 @@ export interface components {
             dataset: string;
             now?: string | null;
             text: string;
+        };
+        TryEndpoint: {
+            endpoint: string;
+            entity?: string | null;
+            row?: {
+                [key: string]: unknown;
+            };
         };
         UntagEvaluationDataset: {
             dataset: string;
@@ -3893,6 +3934,10 @@ export interface components {
             "endpoints.split": {
                 answer: components["schemas"]["Endpoint"];
                 request: components["schemas"]["SplitTraffic"];
+            };
+            "endpoints.try": {
+                answer: components["schemas"]["Tried"];
+                request: components["schemas"]["TryEndpoint"];
             };
             "engines.get": {
                 answer: components["schemas"]["VersionEngines"];
@@ -4353,6 +4398,10 @@ export interface components {
             "predictions.replay": {
                 answer: components["schemas"]["Replay"];
                 request: components["schemas"]["PredictionNamed"];
+            };
+            "predictions.traffic": {
+                answer: components["schemas"]["EndpointTraffic"];
+                request: components["schemas"]["TrafficOf"];
             };
             "profiles.get": {
                 answer: components["schemas"]["SnapshotProfile"];

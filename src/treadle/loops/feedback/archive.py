@@ -6,13 +6,21 @@ can hold the one that is asked for are read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from treadle.kernel.governance import Caller
 from treadle.systems.collect import Datasets
-from treadle.systems.serve.records import LandingKind, ListPredictions, PredictionLine
+from treadle.systems.serve.records import (
+    EndpointTraffic,
+    LandingKind,
+    ListPredictions,
+    PredictionLine,
+    TrafficBucket,
+    TrafficOf,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +70,40 @@ class LandedPredictions:
         chosen = rows.select(columns).top_k(wanted.limit, by="prediction_id").collect()
         return [PredictionLine(**row) for row in chosen.to_dicts()]
 
+    def traffic(self, wanted: TrafficOf) -> EndpointTraffic:
+        """Calls, failures and latencies bucket by bucket; of each call its first row counts."""
+        answered, failed = self._calls(wanted.endpoint, "predictions"), self._calls(wanted.endpoint, "failures")
+        until = wanted.until or _newest_of(answered, failed)
+        since = until - timedelta(hours=wanted.hours)
+        bucket_s = wanted.hours * 3600 / wanted.buckets
+        window = (pl.col("recorded_at") > since) & (pl.col("recorded_at") <= until)
+        place = ((pl.col("recorded_at") - since).dt.total_microseconds() / (bucket_s * 1e6)).floor().cast(pl.Int64)
+        first = pl.col("row_in_call") == 0
+        latency = pl.col("latency_us").filter(first)
+        keys = [place.clip(0, wanted.buckets - 1).alias("bucket"), pl.col("revision").cast(pl.Int64)]
+        parts = []
+        if answered is not None:
+            parts.append(
+                answered.filter(window).group_by(keys).agg(
+                    calls=first.sum(), predictions=pl.len(), failures=pl.lit(0, pl.UInt32),
+                    p50_ms=latency.quantile(0.5) / 1000, p99_ms=latency.quantile(0.99) / 1000,
+                )
+            )  # fmt: skip
+        if failed is not None:
+            parts.append(failed.filter(window).group_by(keys).agg(failures=pl.col("call_id").n_unique()))
+        rows = [] if not parts else pl.concat(parts, how="diagonal_relaxed").collect().to_dicts()
+        return EndpointTraffic(
+            endpoint=wanted.endpoint,
+            since=since,
+            until=until,
+            bucket_s=bucket_s,
+            buckets=_buckets(rows, since, bucket_s),
+        )
+
+    def _calls(self, endpoint: str, kind: LandingKind) -> pl.LazyFrame | None:
+        snapshot = self._datasets.find_snapshot(self._caller.project, dataset_of(endpoint, kind))
+        return None if snapshot is None else self._datasets.scan(self._caller.project, snapshot)
+
     def call_of(self, prediction_id: str) -> pa.Table | None:
         """All rows of the call that made a prediction."""
         for summary in self._datasets.list(self._caller):
@@ -82,3 +124,24 @@ class LandedPredictions:
             return None
         whole = rows.filter(pl.col("call_id") == calls.item()).sort("row_in_call").collect()
         return whole.drop("_landing", "_row").to_arrow()
+
+
+def _newest_of(*frames: pl.LazyFrame | None) -> datetime:
+    """When the newest call of some frames was recorded; now, where there is none."""
+    newest = [frame.select(pl.col("recorded_at").max()).collect().item() for frame in frames if frame is not None]
+    return max((one for one in newest if one is not None), default=datetime.now(UTC))
+
+
+def _buckets(rows: list[dict[str, Any]], since: datetime, bucket_s: float) -> list[TrafficBucket]:
+    """One bucket for each part of the time and revision: what was answered and what failed together."""
+    together: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in rows:
+        found = together.setdefault((row["bucket"], row["revision"]), {})
+        for name in ("calls", "predictions", "failures"):
+            found[name] = found.get(name, 0) + (row.get(name) or 0)
+        for name in ("p50_ms", "p99_ms"):
+            found[name] = found.get(name) if row.get(name) is None else row[name]
+    return [
+        TrafficBucket(starts_at=since + timedelta(seconds=bucket * bucket_s), revision=revision, **found)
+        for (bucket, revision), found in sorted(together.items())
+    ]

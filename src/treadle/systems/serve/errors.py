@@ -2,7 +2,9 @@
 
 InvalidInput
 ├── BadDeployment       a revision or a split that cannot be served
-└── NoSuchEngine        a form that a model has not, or that does not answer as the model does
+├── NoSuchEngine        a form that a model has not, or that does not answer as the model does
+├── UnfitTraffic        a window of traffic that is none
+└── TryRefused          the model server does not answer what it was asked on trial
 NotFound
 ├── EndpointNotFound
 ├── RevisionNotFound
@@ -11,6 +13,7 @@ Conflict
 ├── NothingToRollBack   the endpoint has no earlier deployment
 └── DeploymentRaced     another deployment of the endpoint came first
 Unavailable
+├── NoServer            no model server of this project answers here
 └── ServerDidNotStart
 """
 
@@ -25,6 +28,18 @@ class BadDeployment(InvalidInput):
 
 class NoSuchEngine(InvalidInput):
     code = "serve.no_such_engine"
+
+
+class UnfitTraffic(InvalidInput):
+    code = "prediction.unfit_traffic"
+
+
+class TryRefused(InvalidInput):
+    code = "endpoint.try_refused"
+
+
+class NoServer(Unavailable):
+    code = "endpoint.no_server"
 
 
 class EndpointNotFound(NotFound):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from treadle.ground.digests import Digest
-from treadle.systems.serve.records import LandingKind, ListPredictions, PredictionLine
+from treadle.systems.serve.records import EndpointTraffic, LandingKind, ListPredictions, PredictionLine, TrafficOf
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,4 +84,8 @@ class PredictionArchive(Protocol):
 
     def call_of(self, prediction_id: str) -> pa.Table | None:
         """All rows of the call that made a prediction, as they were landed; None when there is no such prediction."""
+        ...
+
+    def traffic(self, wanted: TrafficOf) -> EndpointTraffic:
+        """How many calls were answered and failed, and how long they took, bucket by bucket."""
         ...

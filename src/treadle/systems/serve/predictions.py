@@ -11,10 +11,17 @@ from treadle.ground.errors import TreadleError
 from treadle.kernel.governance import Caller, verb
 from treadle.kernel.vocabulary.pages import Page
 from treadle.systems.serve.area import ServingArea
-from treadle.systems.serve.errors import PredictionNotFound
+from treadle.systems.serve.errors import PredictionNotFound, UnfitTraffic
 from treadle.systems.serve.explained import ExplainedPrediction, explain_row
 from treadle.systems.serve.ports import PredictionArchive
-from treadle.systems.serve.records import ListPredictions, PredictionLine, PredictionRecord, Replay
+from treadle.systems.serve.records import (
+    EndpointTraffic,
+    ListPredictions,
+    PredictionLine,
+    PredictionRecord,
+    Replay,
+    TrafficOf,
+)
 from treadle.systems.serve.replay import record_of, recorded_call, replay_call, table_of
 from treadle.systems.serve.runtime.log import find_call
 
@@ -41,6 +48,21 @@ class Predictions:
         limit = min(max(request.limit, 1), 1000)
         found = [*self._archive.newest(replace(request, limit=limit + 1))]
         return Page(items=found[:limit], next=found[limit - 1].prediction_id if len(found) > limit else None)
+
+    @verb("predictions.traffic", permission="prediction.read")
+    def traffic(self, caller: Caller, request: TrafficOf) -> EndpointTraffic:
+        """How many calls an endpoint answered, how many failed, and how long they took: by part of the time and revision.
+
+        Of what has landed; tries and benchmarks are among it. Raises UnfitTraffic. Cost: one pass over the window's calls.
+        """
+        if not 1 <= request.hours <= 744 or not 1 <= request.buckets <= 200:
+            raise UnfitTraffic(
+                f"The last {request.hours} hours in {request.buckets} parts are no window.",
+                fix="1 to 744 hours, in 1 to 200 parts.",
+            )
+        if self._archive is None:
+            raise UnfitTraffic("Nothing of these servers is shipped anywhere.", why="They run without an archive.")
+        return self._archive.traffic(request)
 
     @verb("predictions.get", permission="prediction.read")
     def get(self, caller: Caller, request: PredictionNamed) -> PredictionRecord:

@@ -187,6 +187,40 @@ class ListPredictions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficOf:
+    """What an endpoint answered of late. until: without it, its newest prediction. hours: 1 to 744; buckets: 1 to 200."""
+
+    endpoint: str
+    until: datetime | None = None
+    hours: int = 24
+    buckets: int = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficBucket:
+    """The calls of one revision in one part of the time. Latencies are those of calls, in milliseconds."""
+
+    starts_at: datetime
+    revision: int
+    calls: int
+    predictions: int
+    failures: int
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointTraffic:
+    """buckets: oldest first, by revision; a part of the time without calls has none. bucket_s: how long each is."""
+
+    endpoint: str
+    since: datetime
+    until: datetime
+    bucket_s: float
+    buckets: list[TrafficBucket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """A past call, run again with the same shape. `reason` says what may explain a verdict other than identical."""
 

@@ -23,6 +23,10 @@ NARROW_POOLS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_TH
 """A model server answers a row on one thread; whoever starts it may say otherwise in the environment."""
 
 
+ANNOUNCED = "server.json"
+"""Beside the routes: who answers at which port, for those who ask from another process."""
+
+
 @dataclass(slots=True)
 class ServerProcess:
     """A running server. Its errors go to `<serving>/server.log`."""
@@ -56,7 +60,7 @@ class ServerProcess:
         tied, tie = os.pipe()
         command = [sys.executable, "-m", "treadle.systems.serve.runtime", "--serving", str(serving)]
         command += ["--host", host, "--port", str(port), "--ready-fd", str(writable)]
-        command += ["--tied-fd", str(tied), *arguments]
+        command += ["--tied-fd", str(tied), "--port-file", str(serving / ANNOUNCED), *arguments]
         if grpc_port is not None:
             command += ["--grpc-port", str(grpc_port)]
         try:

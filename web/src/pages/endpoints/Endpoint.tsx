@@ -1,18 +1,22 @@
 /** One endpoint: who answers, what is tried beside it, what it said of late; and the acts on it. */
 
 import { Link } from "@tanstack/react-router";
+import { Suspense, lazy } from "react";
 import { path, type Schemas } from "../../api/client";
 import { useAct, useVerb } from "../../api/hooks";
 import { Ask } from "../../parts/Acting";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Card, Page } from "../../parts/Page";
 import { Facts, Id, Status, Time } from "../../parts/Small";
-import { Empty, Shown } from "../../parts/State";
+import { Empty, Loading, Shown } from "../../parts/State";
 import { figure, moment } from "../../parts/words";
 import { useParam } from "../../shell/address";
 import { Canary } from "./Canary";
 import { Deploy, Shadow } from "./Deploying";
 import { Split } from "./Split";
+import { Try } from "./Try";
+
+const Traffic = lazy(() => import("./Traffic"));
 
 type Sheet = Schemas["EndpointSheet"];
 type Line = Schemas["PredictionLine"];
@@ -42,6 +46,9 @@ export function Endpoint() {
               <Now sheet={sheet} />
             </div>
             <Canary endpoint={name} />
+            <Suspense fallback={<Loading rows={5} />}>
+              <Traffic endpoint={name} />
+            </Suspense>
             <Predictions endpoint={name} />
             <div className="grid">
               <Revisions sheet={sheet} />
@@ -61,6 +68,7 @@ function Acts({ sheet }: { sheet: Sheet }) {
   const before = routes.find((route) => route.number < endpoint.route.number);
   return (
     <>
+      <Try endpoint={endpoint.name} />
       <Deploy endpoint={endpoint.name} />
       <Shadow endpoint={endpoint.name} />
       <Ask

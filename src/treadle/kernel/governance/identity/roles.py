@@ -29,7 +29,7 @@ TRACKING: frozenset[str] = frozenset(
 ROLES: dict[str, frozenset[str]] = {
     "admin": EVERYTHING,
     "write": TRACKING
-    | {"*.read", "dataset.query", "dataset.write", "label.write", "feature.write", "endpoint.write"}
+    | {"*.read", "dataset.query", "dataset.write", "label.write", "feature.write", "endpoint.write", "endpoint.try"}
     | {"monitor.write", "alert.*"},
     "track": TRACKING,
     "read": frozenset({"*.read", "dataset.query"}),

@@ -15,8 +15,8 @@ from treadle.faces.api.mlflow.dispatch import Dispatcher, all_routes
 from treadle.faces.api.mlflow.left_out import LEFT_OUT
 from treadle.faces.api.mlflow.routing import Table
 
-BESIDE_THE_TABLE = {"GET /health"}
-"""What the front itself answers, before any table is looked at."""
+BESIDE_THE_TABLE = {"GET /health", "GET /"}
+"""What is answered without the table: the front says how it is, and a browser that looks in gets the pages."""
 
 
 @pytest.fixture(scope="module")

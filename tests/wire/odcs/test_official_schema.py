@@ -261,6 +261,22 @@ def test_a_document_with_one_fault_is_judged_alike(
     compare(changed(document, there, how, key, value))
 
 
+@pytest.mark.parametrize(
+    ("place", "how", "key"),
+    [
+        (("servers",), "other", ""),
+        (("description",), "more", "engine"),
+        (("schema", 0, "properties", 2, "examples"), "other", ""),
+        (("schema", 0, "quality", 0), "more", "mustBe"),
+        (("schema", 0, "properties", 3, "quality", 1), "more", "mustBe"),
+    ],
+)
+def test_nothing_in_the_place_of_something_is_judged_alike(place: tuple[str | int, ...], how: str, key: str) -> None:
+    document, there = around(place)
+
+    compare(changed(document, there, how, key, None))
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.odcs.yaml")), ids=lambda path: path.stem)
 def test_the_contracts_of_the_examples_are_valid(path: Path) -> None:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -18,6 +18,8 @@ Finding = tuple[Path, str]
 _MAY_BE_NULL = {"value", "valueExt", "mustBe", "mustNotBe"}
 _FREE_INSIDE = {"arguments", "implementation", "examples", "servers", "valueExt"}
 
+_OF_DESCRIPTION = {"usage", "purpose", "limitations", "authoritativeDefinitions", "customProperties"}
+
 _OPERATORS = {
     "mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo",
     "mustBeBetween", "mustNotBeBetween",
@@ -86,10 +88,14 @@ def _nulls(value: Any, path: Path) -> Iterator[Finding]:
     else:
         return
     for key, item in inner:
-        if key in _FREE_INSIDE or (key in _MAY_BE_NULL and path[-1:] != ("map",)):
+        if key in _MAY_BE_NULL and path[-1:] != ("map",):
             continue
+        if path == ("description",) and key not in _OF_DESCRIPTION:
+            continue  # the types say that such a field is not known
         if item is None:
             yield (*path, key), "is empty; leave the line out, or give a value"
+        elif key in _FREE_INSIDE:
+            continue
         else:
             yield from _nulls(item, (*path, key))
 
@@ -166,6 +172,8 @@ def _of_rule(rule: Mapping[str, Any], path: Path, version: str) -> Iterator[Find
             yield (*path, "validValues"), "'validValues' stand in 'arguments'"
     elif "validValues" in rule:
         yield (*path, "validValues"), "'validValues' belong to rules of type library"
+    if len(given) > 1 and any(rule[name] is None for name in given):
+        yield path, f"a rule has one operator, and this one has {' and '.join(sorted(given))}"
     if kind in ("library", "sql") and not given:
         yield path, f"a rule of type {kind} needs an operator, such as mustBe: 0"
     for name in ("mustBeBetween", "mustNotBeBetween"):

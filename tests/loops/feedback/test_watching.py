@@ -65,3 +65,16 @@ def test_a_correction_may_say_that_there_is_no_answer(home):
     land(home, answers(("a", None, NOON + HOUR)), "withdrawn")
 
     assert outcomes(home) == [("p1", None)]
+
+
+def test_the_next_prediction_is_found_from_a_moment_on_and_trials_are_none(home):
+    asked = pl.DataFrame({"request_id": ["call_1", "treadle-try-1", "call_2"]}).with_columns(
+        prediction_id=pl.col("request_id"),
+        event_at=pl.Series([NOON, NOON + HOUR, NOON + 2 * HOUR], dtype=pl.Datetime("us", "UTC")),
+    )
+    home.archive.land("late", asked.to_arrow(), "first")
+
+    found = [home.observed.next_at(home.project, "late", NOON + n * HOUR) for n in range(4)]
+
+    assert found == [NOON, NOON + 2 * HOUR, NOON + 2 * HOUR, None]
+    assert home.observed.next_at(home.project, "unknown", NOON) is None

@@ -102,6 +102,10 @@ class World:
         at = rows.column("event_at")
         return rows.filter(pc.and_(pc.greater_equal(at, pa.scalar(starts_at)), pc.less(at, pa.scalar(ends_at))))
 
+    def next_at(self, project: str, endpoint: str, since: datetime) -> datetime | None:
+        moments = pa.concat_tables(self.log).column("event_at").to_pylist()
+        return min((moment for moment in moments if moment >= since), default=None)
+
     def truth(self, project: str, endpoint: str, predictions: pa.Table) -> pa.Table:
         empty = pa.table({"prediction": pa.array([], pa.string()), "truth": pa.array([], pa.float64())})
         return pa.concat_tables([empty, *self.outcomes])
@@ -421,6 +425,18 @@ def test_a_window_says_what_to_expect_before_the_truth_and_where_the_model_is_we
     low, high = after.estimate.error_rate_interval
     assert low - 0.02 < after.performance.error_rate < high + 0.02
     assert {one.where["group"] for one in after.groups} == {"AA", "UA", "B6"}
+
+
+def test_a_check_passes_over_windows_that_hold_no_prediction(bench):
+    """A home that is opened again years later has a window for every week of them."""
+    bench.create()
+    bench.world.predict(week(30))
+
+    found = bench.monitors.check(ADA, CheckMonitor(name="late", since=week(0), most=4))
+    nothing = bench.monitors.check(ADA, CheckMonitor(name="late", since=week(0)))
+
+    assert [one.starts_at for one in found] == [week(0), week(1), week(2), week(30)]
+    assert nothing == []
 
 
 def test_a_check_judges_what_has_ended_once_and_again_only_when_truth_has_come(bench):

@@ -65,6 +65,15 @@ class Observed:
         """The predictions of a window, with their inputs by name and their score; those of trials are left out."""
         return _watched(in_earnest(self.rows(project, endpoint, starts_at, ends_at).lazy()).collect()).to_arrow()
 
+    def next_at(self, project: str, endpoint: str, since: datetime) -> datetime | None:
+        """When the first prediction from a moment on was for; None where there is none. Those of trials are left out."""
+        found = self.scan(project, endpoint)
+        if found is None:
+            return None
+        later = in_earnest(found).filter(pl.col("event_at") >= _utc(since))
+        first: datetime | None = later.select(pl.col("event_at").min()).collect().item()
+        return first
+
     def rows(self, project: str, endpoint: str, starts_at: datetime, ends_at: datetime) -> pl.DataFrame:
         """The landed predictions with `starts_at <= event_at < ends_at`, as they were logged."""
         found = self.scan(project, endpoint)

@@ -1,6 +1,6 @@
 """What monitoring asks of the outside: references to compare with, predictions to watch, and the truth when it comes.
 
-Three ports of one method each, all answering Arrow tables. The assembly joins them to artifacts, to the prediction log
+Three small ports; rows come as Arrow tables. The assembly joins them to artifacts, to the prediction log
 and to the labels; tests join them to tables in memory.
 """
 
@@ -43,6 +43,9 @@ class PredictionReader(Protocol):
         Columns: `prediction` (its id), `model_version`, `event_at` (timestamp with zone), `score` (float), and the
         inputs by name.
         """
+
+    def next_at(self, project: str, endpoint: str, since: datetime) -> datetime | None:
+        """The `event_at` of the first prediction with `since <= event_at`; None where there is none."""
 
 
 class TruthReader(Protocol):

@@ -57,6 +57,7 @@ Monitors = list[Monitor]
 Windows = list[MonitorWindow]
 Evaluations = list[Evaluation]
 Verdicts = list[Verdict]
+Moments = list[datetime]
 
 LATE_WINDOWS = 8
 """So many of the newest windows are looked at again for truth that came late."""
@@ -192,14 +193,14 @@ class MonitorService:
     def check(self, caller: Caller, request: CheckMonitor) -> Evaluations:
         """Judges every window that has ended and was not judged, oldest first, and anew those whose truth has come since.
 
-        Nothing due is an empty answer, and leaves no event. Raises MonitorNotFound, UnfitColumn.
+        Windows that hold no prediction are passed over, and do not count among the most that are judged at once. Nothing due is an empty answer, and leaves no event. Raises MonitorNotFound, UnfitColumn.
         """
         now = self._clock()
         with self._store.read() as reader:
             monitor = self._get(reader, caller.project, request.name)
             references = self._monitors.references(reader, caller.project, monitor.id)
             newest = self._windows.newest(reader, caller.project, monitor.id, LATE_WINDOWS)
-        due = windows_due(monitor, request.since or monitor.recorded_at, now)[: request.most]
+        due = self._due(caller, monitor, windows_due(monitor, request.since or monitor.recorded_at, now), request.most)
         late = [
             start for start in {one.starts_at for one in newest} if self._has_more_truth(caller, monitor, start, newest)
         ]
@@ -207,6 +208,21 @@ class MonitorService:
             self._evaluate(caller, monitor, references, EvaluateMonitor(endpoint=monitor.endpoint, at=at))
             for at in sorted({*due, *late})
         ]
+
+    def _due(self, caller: Caller, monitor: Monitor, ended: Sequence[datetime], most: int) -> Moments:
+        """The first `most` of some windows, by their starts in order, that hold a prediction.
+
+        An endpoint that nobody asks for years has a window for every day of them: the log says where the next one begins.
+        """
+        found: Moments = []
+        at = ended[0] if ended else None
+        while at is not None and at <= ended[-1] and len(found) < most:
+            first = self._predictions.next_at(caller.project, monitor.endpoint, at)
+            if first is None or (start := window_of(monitor, first)[0]) > ended[-1]:
+                break
+            found.append(start)
+            at = window_of(monitor, start)[1]
+        return found
 
     def _has_more_truth(
         self, caller: Caller, monitor: Monitor, starts_at: datetime, windows: Sequence[MonitorWindow]

@@ -15,7 +15,7 @@ import { useAddress, useParam } from "../../shell/address";
 import { Distributions } from "./Distributions";
 import { Slices } from "./Slices";
 import { Value } from "./Value";
-import { leading, moved } from "./judging";
+import { interval, leading, moved } from "./judging";
 
 const Charts = lazy(() => import("./Charts"));
 
@@ -131,10 +131,6 @@ function Columns(props: { monitor: string; window: Window; column: string | unde
       {chosen && <Distributions monitor={monitor} window={window} column={chosen} />}
     </div>
   );
-}
-
-function interval(value: number | null, bounds: [number, number] | null): string {
-  return value === null ? "–" : `${figure(value)}${bounds ? ` (${figure(bounds[0])} to ${figure(bounds[1])})` : ""}`;
 }
 
 function Performance({ window }: { window: Window }) {

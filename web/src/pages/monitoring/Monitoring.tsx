@@ -1,17 +1,18 @@
 /** Monitoring: what drifts, how good is it, what asks to be looked at? */
 
-import { SegmentedControl } from "@mantine/core";
+import { SegmentedControl, Select } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { path, type Schemas } from "../../api/client";
 import { useVerb } from "../../api/hooks";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Card, Page } from "../../parts/Page";
 import { Facts, Status, Time } from "../../parts/Small";
 import { Empty, Shown } from "../../parts/State";
-import { day, duration, figure, percent } from "../../parts/words";
+import { day, duration, figure, moment, percent } from "../../parts/words";
 import { useAddress } from "../../shell/address";
 import { Sparkline } from "./Sparkline";
-import { columnsText, leading } from "./judging";
+import { columnsText, interval, leading, ofKind } from "./judging";
 
 type Alert = Schemas["Alert"];
 
@@ -33,7 +34,7 @@ const COLUMNS: Column<Alert>[] = [
 ];
 
 export function Monitoring() {
-  const [address, change] = useAddress<{ state: string; endpoint: string }>();
+  const [address, change] = useAddress<{ state: string; endpoint: string; kind: string }>();
   const navigate = useNavigate();
   const state = address.state ?? "unresolved";
   const monitors = useVerb("monitors.list", null);
@@ -42,6 +43,7 @@ export function Monitoring() {
     endpoint: address.endpoint ?? null,
     limit: 500,
   });
+  const shown = useMemo(() => ofKind(alerts.data ?? [], address.kind), [alerts.data, address.kind]);
   return (
     <Page name="Monitoring" title="Monitoring" about="Whether what is served still resembles what was learned, how good it turned out to be, and what came of it." twin={path("alerts.list")}>
       <Shown of={monitors}>
@@ -61,19 +63,25 @@ export function Monitoring() {
       </Shown>
       <div className="row">
         <SegmentedControl data={STATES} value={state} onChange={(value) => change({ state: value === "unresolved" ? undefined : value })} aria-label="State of alerts" />
-        {address.endpoint && (
-          <button type="button" className="status" style={{ border: 0, cursor: "pointer" }} onClick={() => change({ endpoint: undefined })}>
-            of {address.endpoint} ×
-          </button>
-        )}
+        <Select
+          placeholder="Every endpoint"
+          aria-label="Endpoint"
+          data={[...new Set(monitors.data?.map((one) => one.endpoint))]}
+          value={address.endpoint ?? null}
+          onChange={(value) => change({ endpoint: value ?? undefined })}
+          clearable
+          w={200}
+        />
+        <Select placeholder="Drift and performance" aria-label="Kind" data={["drift", "performance"]} value={address.kind ?? null} onChange={(value) => change({ kind: value ?? undefined })} clearable w={200} />
       </div>
+      <Silences endpoint={address.endpoint} />
       <Card flush title="Alerts">
         <Shown of={alerts}>
-          {(found) =>
-            found.length === 0 ? (
+          {() =>
+            shown.length === 0 ? (
               <Empty what={state === "unresolved" ? "No alert is open." : "No alert of this kind."} />
             ) : (
-              <DataTable label="Alerts" rows={found} columns={COLUMNS} id={(alert) => alert.id} onOpen={(alert) => void navigate({ to: `/alerts/${alert.id}` })} />
+              <DataTable label="Alerts" rows={shown} columns={COLUMNS} id={(alert) => alert.id} onOpen={(alert) => void navigate({ to: `/alerts/${alert.id}` })} />
             )
           }
         </Shown>
@@ -97,8 +105,8 @@ function Watched({ monitor }: { monitor: Schemas["Monitor"] }) {
                 of={[
                   ["State", <Status key="s" of={alerts.length ? `${alerts.length} open` : "quiet"} look={alerts.length ? "bad" : "good"} />],
                   ["Drift", last && `${figure(last.drift.score)} of ${figure(last.drift.threshold)} in the window of ${day(last.starts_at)}`],
-                  ["Error rate", last?.performance.error_rate !== null && last !== undefined ? percent(last.performance.error_rate) : null],
-                  ["AUC", last?.performance.auc !== null && last !== undefined ? figure(last.performance.auc) : null],
+                  ["Error rate", last && last.performance.error_rate !== null ? interval(last.performance.error_rate, last.performance.error_rate_interval, percent) : null],
+                  ["AUC", last && last.performance.auc !== null ? interval(last.performance.auc, last.performance.auc_interval) : null],
                   ["Truth known", last && percent(last.performance.completeness, 0)],
                 ]}
               />
@@ -106,6 +114,25 @@ function Watched({ monitor }: { monitor: Schemas["Monitor"] }) {
           );
         }}
       </Shown>
+    </Card>
+  );
+}
+
+/** Messages that are kept back by now, why, and until when. */
+function Silences({ endpoint }: { endpoint: string | undefined }) {
+  const silences = useVerb("alerts.silences", null).data ?? [];
+  const kept = silences.filter((one) => endpoint === undefined || one.endpoint === endpoint);
+  if (kept.length === 0) return null;
+  return (
+    <Card title="Silenced" aside="alerts open all the same; nobody is told">
+      <ul className="plain stack">
+        {kept.map((one) => (
+          <li key={one.id}>
+            {one.endpoint}
+            {one.column && `, ${one.column}`} until {moment(one.until)}: {one.reason} <span className="dim">by {one.actor}</span>
+          </li>
+        ))}
+      </ul>
     </Card>
   );
 }

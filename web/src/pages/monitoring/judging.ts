@@ -1,6 +1,7 @@
 /** What the charts of a monitor are drawn from. */
 
 import type { Schemas } from "../../api/client";
+import { figure } from "../../parts/words";
 
 type Window = Schemas["MonitorWindow"];
 
@@ -22,4 +23,14 @@ export function moved(window: Window): Schemas["ColumnDrift"][] {
 export function columnsText(alert: Schemas["Alert"], most = 3): string {
   const names = alert.symptoms.map((symptom) => symptom.column);
   return names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+}
+
+/** Alerts of one kind, or without one, all. */
+export function ofKind(alerts: readonly Schemas["Alert"][], kind: string | undefined): Schemas["Alert"][] {
+  return alerts.filter((alert) => kind === undefined || alert.kind === kind);
+}
+
+/** A figure with the interval that it is known within. */
+export function interval(value: number | null, bounds: [number, number] | null, words: (value: number) => string = figure): string {
+  return value === null ? "–" : `${words(value)}${bounds ? ` (${words(bounds[0])} to ${words(bounds[1])})` : ""}`;
 }

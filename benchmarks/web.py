@@ -85,7 +85,7 @@ def pages(ask: Any) -> dict[str, str]:
     run = ask("runs.list", kind="pipeline", limit=1)["items"][0]["id"]
     alert = ask("alerts.list", limit=1)[0]["id"]
     experiments = ask("searches.experiments", limit=10)["items"]
-    curves = next(one for one in experiments if one["experiment"]["name"] == "curves")["experiment"]["number"]
+    curves = next(one for one in experiments if one["name"] == "curves")["number"]
     return {
         "home": "/",
         "datasets": "/datasets",
@@ -94,6 +94,7 @@ def pages(ask: Any) -> dict[str, str]:
         "dataset, profile": "/datasets/flights?tab=profile",
         "features": "/features",
         "pipelines": "/pipelines",
+        "pipeline": "/pipelines/retrain",
         "runs": "/runs",
         "run": f"/runs/{run}",
         "experiments": "/experiments",
